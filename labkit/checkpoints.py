@@ -1,0 +1,116 @@
+"""How the shipped networks were trained, and the training that makes them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from labkit import zoo
+from labkit.data import Data
+from labkit.data import load as load_data
+from labkit.measure import accuracy
+from labkit.train import Progress, Recipe, Trainer
+
+_MOVED = Recipe(epochs=40, shift=1, weight_decay=1e-4)
+_CONVOLUTION = Recipe(epochs=15, shift=2, learning_rate=0.05)
+_UPRIGHT = Recipe(epochs=40, shift=1, flip=True, weight_decay=1e-4)
+_DEEP = Recipe(epochs=10, shift=2, flip=True)
+
+RECIPES: dict[tuple[str, str, str], Recipe] = {
+    ("LeNet-300-100", "MNIST", ""): _MOVED,
+    ("LeNet-300-100", "MNIST", "plain"): Recipe(epochs=10, learning_rate=0.05, weight_decay=1e-4),
+    ("LeNet-300-100", "FashionMNIST", ""): _UPRIGHT,
+    ("LeNet-5", "MNIST", ""): _CONVOLUTION,
+    ("LeNet-5", "MNIST", "plain"): Recipe(epochs=6, learning_rate=0.02),
+    ("LeNet-5", "FashionMNIST", ""): Recipe(epochs=20, shift=1, flip=True, learning_rate=0.05),
+    ("VGG", "FashionMNIST", ""): _DEEP,
+    ("VGG", "MNIST", ""): Recipe(epochs=2, shift=2),
+    ("ResNet-20", "FashionMNIST", ""): Recipe(epochs=14, shift=2, flip=True),
+    ("ResNet-20", "MNIST", ""): Recipe(epochs=2, shift=2),
+}
+
+
+def train(
+    name: str,
+    data: str = "FashionMNIST",
+    variant: str = "",
+    root: Path = zoo.CHECKPOINTS,
+    recipe: Recipe | None = None,
+    device: str = "cpu",
+) -> Iterator[Progress]:
+    """Train a network of the zoo into its checkpoint and card, going on where an earlier run stopped.
+
+    After each epoch the state is written beside the checkpoint, with the ending .partial.
+    Raises ValueError where no recipe is known.
+    """
+    recipe = recipe or RECIPES.get((name, data, variant))
+    if recipe is None:
+        known = "; ".join(" ".join(filter(None, key)) for key in RECIPES)
+        raise ValueError(f"no recipe is known for {name} {data} {variant}: there are {known}")
+    images = load_data(data)
+    torch.manual_seed(recipe.seed)
+    network = zoo.build(name, images.image_shape, len(images.classes)).to(memory_format=torch.channels_last)
+    trainer = Trainer(network, images, recipe, device=device)
+    target = zoo.checkpoint(name, data, variant, root)
+    partial = target.with_suffix(".partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _resume(trainer, partial)
+    for progress in trainer.run():
+        if progress.step == trainer.steps or progress.epoch * (trainer.steps // recipe.epochs) == progress.step:
+            _write(trainer.state(), partial, {"recipe": json.dumps(trainer.describe())})
+        yield progress
+    _write(network.cpu().state_dict(), target)
+    about = describe(trainer, images, target, name, variant)
+    _replace(target.with_suffix(".json"), json.dumps(about, indent=1).encode() + b"\n")
+    partial.unlink(missing_ok=True)
+
+
+def _resume(trainer: Trainer, partial: Path) -> None:
+    """Restore an unfinished run of the same recipe; start anew from anything else."""
+    if not partial.exists():
+        return
+    try:
+        trainer.restore(load_file(partial))
+    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{partial} does not fit this run ({error}): delete it to start from the beginning") from error
+
+
+def describe(trainer: Trainer, data: Data, path: Path, name: str, variant: str) -> dict:
+    """Return a checkpoint's card: what it is, how it was made and how good it is."""
+    model = trainer.model
+    results = {split: accuracy(model, data, split) for split in ("validation", "test")}
+    return {
+        "network": name,
+        "data": data.name,
+        "variant": variant,
+        "image_shape": list(data.image_shape),
+        "classes": len(data.classes),
+        "parameters": zoo.parameters(model),
+        "recipe": trainer.describe(),
+        "train_images": len(data.train),
+        "accuracy": {split: round(result, 6) for split, result in results.items()},
+        "images": {"validation": len(data.validation), "test": len(data.test)},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def _write(tensors: dict, path: Path, metadata: dict | None = None) -> None:
+    """Write a safetensors file whole or not at all."""
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, scratch, metadata)
+    os.replace(scratch, path)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
+    scratch.write_bytes(content)
+    os.replace(scratch, path)

@@ -1,0 +1,186 @@
+"""The lab's networks, small enough to evaluate under a slider, and their trained checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labkit.data import ROOT
+from labkit.layers import adopt
+
+CHECKPOINTS = ROOT / "checkpoints"
+FASHION_SHAPE = (1, 28, 28)
+
+
+class Network(nn.Sequential):
+    """A network of the zoo: named layers in a row, and the arguments that build it again."""
+
+    origin: tuple[str, tuple[int, int, int], int] | None = None
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut: y = relu(shortcut(x) + f(x)) (He 2016)."""
+
+    def __init__(self, channels: int, filters: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, filters, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
+        self.shortcut = nn.Identity()
+        if stride != 1 or channels != filters:
+            projection = nn.Conv2d(channels, filters, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(OrderedDict(conv=projection, bn=nn.BatchNorm2d(filters)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.relu1(self.bn1(self.conv1(x)))
+        return F.relu(self.shortcut(x) + self.bn2(self.conv2(inner)))
+
+
+def lenet_300_100(shape: tuple[int, int, int], classes: int) -> Network:
+    """LeNet-300-100: two hidden layers, 266,610 parameters on 28 x 28 pictures (LeCun 1998)."""
+    pixels = shape[0] * shape[1] * shape[2]
+    return Network(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(pixels, 300),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(300, 100),
+            relu2=nn.ReLU(),
+            fc3=nn.Linear(100, classes),
+        )
+    )
+
+
+def lenet_5(shape: tuple[int, int, int], classes: int) -> Network:
+    """LeNet-5 as in Caffe: two convolutions, two matrices, 431,080 parameters on 28 x 28 pictures."""
+    height, width = (((side - 4) // 2 - 4) // 2 for side in shape[1:])
+    return Network(
+        OrderedDict(
+            conv1=nn.Conv2d(shape[0], 20, 5),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(20, 50, 5),
+            pool2=nn.MaxPool2d(2),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(50 * height * width, 500),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(500, classes),
+        )
+    )
+
+
+def vgg(shape: tuple[int, int, int], classes: int) -> Network:
+    """VGG in small: six 3 x 3 convolutions in pairs, 584,618 parameters on 28 x 28 pictures (Simonyan 2015)."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels = shape[0]
+    for index, filters in enumerate((32, 32, 64, 64, 128, 128), start=1):
+        layers[f"conv{index}"] = nn.Conv2d(channels, filters, 3, padding=1, bias=False)
+        layers[f"bn{index}"] = nn.BatchNorm2d(filters)
+        layers[f"relu{index}"] = nn.ReLU()
+        if index % 2 == 0:
+            layers[f"pool{index // 2}"] = nn.MaxPool2d(2)
+        channels = filters
+    layers["flatten"] = nn.Flatten()
+    layers["fc1"] = nn.Linear(channels * (shape[1] // 8) * (shape[2] // 8), 256)
+    layers["relu7"] = nn.ReLU()
+    layers["fc2"] = nn.Linear(256, classes)
+    return Network(layers)
+
+
+def resnet_20(shape: tuple[int, int, int], classes: int) -> Network:
+    """ResNet-20: nine residual blocks of 16, 32 and 64 filters (He 2016, section 4.2)."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=nn.Conv2d(shape[0], 16, 3, 1, 1, bias=False), bn1=nn.BatchNorm2d(16), relu1=nn.ReLU()
+    )
+    channels = 16
+    for index in range(9):
+        filters = (16, 32, 64)[index // 3]
+        layers[f"block{index + 1}"] = Residual(channels, filters, 2 if filters != channels else 1)
+        channels = filters
+    layers["pool"] = nn.AdaptiveAvgPool2d(1)
+    layers["flatten"] = nn.Flatten()
+    layers["fc"] = nn.Linear(channels, classes)
+    return Network(layers)
+
+
+NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Network]] = {
+    "LeNet-300-100": lenet_300_100,
+    "LeNet-5": lenet_5,
+    "VGG": vgg,
+    "ResNet-20": resnet_20,
+}
+
+
+def build(name: str, shape: tuple[int, int, int] = FASHION_SHAPE, classes: int = 10) -> Network:
+    """Return an untrained network by name, for pictures of (channels, height, width).
+
+    Raises ValueError for an unknown name or a picture too small for the network.
+
+    >>> sum(p.numel() for p in build("LeNet-5").parameters())
+    431080
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"network {name!r} is unknown: choose one of {', '.join(NETWORKS)}")
+    if min(shape[1:]) < 16:
+        raise ValueError(f"pictures of {shape[1]} x {shape[2]} pixels are too small for {name}: use at least 16 x 16")
+    network = NETWORKS[name](tuple(shape), classes)
+    network.origin = (name, tuple(shape), classes)
+    return network
+
+
+def checkpoint(name: str, data: str, variant: str = "", root: Path = CHECKPOINTS) -> Path:
+    """Return where the trained network lies; its card lies beside it, with the ending .json."""
+    return Path(root) / data / f"{name}{'-' + variant if variant else ''}.safetensors"
+
+
+def available(root: Path = CHECKPOINTS) -> list[tuple[str, str, str]]:
+    """List the trained networks as (name, data set, variant)."""
+    cards = [json.loads(path.read_text()) for path in sorted(Path(root).glob("*/*.json"))]
+    return [(card["network"], card["data"], card["variant"]) for card in cards]
+
+
+def card(name: str, data: str, variant: str = "", root: Path = CHECKPOINTS) -> dict:
+    """Return how a network was trained: recipe, seed, versions, accuracy on validation and test."""
+    path = checkpoint(name, data, variant, root).with_suffix(".json")
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        known = ", ".join(" ".join(filter(None, entry)) for entry in available(root))
+        raise FileNotFoundError(f"no trained {name} for {data} at {path}: there are {known or 'none'}") from error
+
+
+def load(name: str, data: str = "FashionMNIST", variant: str = "", root: Path = CHECKPOINTS) -> Network:
+    """Return a trained network that holds Weights, ready to be compressed, in evaluation mode.
+
+    Raises FileNotFoundError with what there is, and ValueError where the file is damaged.
+
+    >>> type(load("LeNet-5").fc1.weight).__name__
+    'Dense'
+    """
+    about = card(name, data, variant, root)
+    network = build(name, tuple(about["image_shape"]), about["classes"])
+    path = checkpoint(name, data, variant, root)
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): restore it with git, or train it with `labkit train {name}`") from error
+    adopted = adopt(network).eval()
+    adopted.origin = network.origin
+    return adopted
+
+
+def parameters(model: nn.Module) -> int:
+    """Count the numbers that training moves.
+
+    >>> parameters(build("LeNet-300-100"))
+    266610
+    """
+    return sum(parameter.numel() for parameter in model.parameters())
