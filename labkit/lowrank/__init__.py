@@ -1,0 +1,5 @@
+"""Low-rank factorization and sparsity: section III of the survey."""
+
+from labkit.lowrank.svd import SVD
+
+METHODS = (SVD,)
