@@ -1,8 +1,31 @@
-"""The Compression Lab's package: every method of the survey, and the lab to play with them."""
+"""The Compression Lab's package: every method of the survey, and the lab to play with them.
+
+Three verbs do it all: a method's curve compresses (`curve.at(16)`), `measure` measures, `explore`
+opens the live panel. What is slow to import is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
 
 from labkit import hardware
 from labkit.layers import adopt
 
+_HOMES = {"measure": "measure", "save": "storage", "load": "storage", "size": "storage", "explore": "live"}
+
+__all__ = ["adopt", *_HOMES]
+
 hardware.follow_cpu_limit()
 
-__all__ = ["adopt"]
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"labkit has no {name!r}: it has {', '.join(__all__)}")
+    # `labkit.measure` names a module and the verb in it: the verb wins, the module stays importable.
+    value = getattr(importlib.import_module(f"labkit.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import os
 import shutil
-import tempfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,15 +145,16 @@ def _extract(name: str, folder: Path) -> None:
         target, archive = folder / file, folder / f"{file}.gz"
         if target.exists() and _sha256(target) == expected:
             continue
+        scratch = folder / f"{file}.{os.getpid()}.new"
         try:
-            with gzip.open(archive) as packed, tempfile.NamedTemporaryFile(dir=folder, delete=False) as out:
+            with gzip.open(archive) as packed, open(scratch, "wb") as out:
                 shutil.copyfileobj(packed, out)
-        except (OSError, EOFError) as error:
+            if _sha256(scratch) != expected:
+                raise OSError("its content is not the original's")
+            os.replace(scratch, target)
+        except (OSError, EOFError, zlib.error) as error:
+            scratch.unlink(missing_ok=True)
             raise DataError(f"{archive} is missing or damaged ({error}): restore it with `git checkout {archive}`") from error
-        if _sha256(Path(out.name)) != expected:
-            os.unlink(out.name)
-            raise DataError(f"{archive} does not hold the original {name}: restore it with `git checkout {archive}`")
-        os.replace(out.name, target)
 
 
 def _sha256(path: Path) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -169,7 +170,10 @@ def load(name: str, data: str = "FashionMNIST", variant: str = "", root: Path = 
     network = build(name, tuple(about["image_shape"]), about["classes"])
     path = checkpoint(name, data, variant, root)
     try:
-        network.load_state_dict(load_file(path))
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != about["sha256"]:
+            raise OSError("its hash is not the one on its card")
+        network.load_state_dict(load_tensors(content))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged ({error}): restore it with git, or train it with `labkit train {name}`") from error
     adopted = adopt(network).eval()

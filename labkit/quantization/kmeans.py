@@ -28,21 +28,33 @@ def companding_start(ordered: np.ndarray, count: int) -> np.ndarray:
     >>> companding_start(np.linspace(0, 1, 1001), 2).round(2).tolist()
     [0.25, 0.75]
     """
-    counts, edges = np.histogram(ordered, bins=BINS)
+    edges = np.linspace(ordered[0], ordered[-1], BINS + 1)
+    counts = np.diff(np.searchsorted(ordered, edges[1:-1]), prepend=0, append=len(ordered))
     mass = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
     return np.interp((np.arange(count) + 0.5) / count * mass[-1], mass, edges)
 
 
-def lloyd(ordered: np.ndarray, centroids: np.ndarray, iterations: int = 50) -> tuple[np.ndarray, np.ndarray]:
+def prefix_sums(ordered: np.ndarray) -> np.ndarray:
+    """Add up the sorted weights, so that the sum of ordered[a:b] is sums[b] - sums[a].
+
+    >>> prefix_sums(np.array([1.0, 2.0])).tolist()
+    [0.0, 1.0, 3.0]
+    """
+    return np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+
+
+def lloyd(
+    ordered: np.ndarray, centroids: np.ndarray, sums: np.ndarray | None = None, iterations: int = 30
+) -> tuple[np.ndarray, np.ndarray]:
     """Move each centroid to the mean of the weights nearest to it, until nothing moves.
 
-    `ordered` (n,) are the weights in ascending order, `centroids` (k,) where to start.
-    Returns the centroids (k,) and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
+    `ordered` (n,) are the weights in ascending order, `centroids` (k,) where to start, also in
+    ascending order, `sums` (n + 1,) the prefix sums, where they are known already. Returns the centroids (k,) and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
 
     >>> lloyd(np.array([0.0, 1.0, 10.0, 11.0]), np.array([0.0, 1.0]))[0].tolist()
     [0.5, 10.5]
     """
-    sums = np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+    sums = prefix_sums(ordered) if sums is None else sums
     ends = _intervals(ordered, centroids)
     for _ in range(iterations):
         sizes = np.diff(ends)
@@ -67,10 +79,11 @@ class KMeansFit:
     shape: torch.Size
     ordered: np.ndarray
     order: np.ndarray
+    sums: np.ndarray
 
     def clusters(self, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the centroids in use (at most 2^bits) and how many weights belong to each."""
-        centroids, ends = lloyd(self.ordered, companding_start(self.ordered, 2**bits))
+        centroids, ends = lloyd(self.ordered, companding_start(self.ordered, 2**bits), self.sums)
         sizes = np.diff(ends)
         return centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
 
@@ -113,4 +126,4 @@ class KMeans(LeafMethod):
         flat: Tensor = numbers(leaf).cpu().flatten()
         values = flat.numpy()
         order = np.argsort(values, kind="stable")
-        return KMeansFit(leaf.shape, values[order], order)
+        return KMeansFit(leaf.shape, values[order], order, prefix_sums(values[order]))
