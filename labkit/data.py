@@ -154,7 +154,9 @@ def _extract(name: str, folder: Path) -> None:
             os.replace(scratch, target)
         except (OSError, EOFError, zlib.error) as error:
             scratch.unlink(missing_ok=True)
-            raise DataError(f"{archive} is missing or damaged ({error}): restore it with `git checkout {archive}`") from error
+            raise DataError(
+                f"{archive} is missing or damaged ({error}): restore it with `git checkout {archive}`"
+            ) from error
 
 
 def _sha256(path: Path) -> str:

@@ -37,7 +37,16 @@ class Linear(nn.Module):
 class Conv2d(nn.Module):
     """A convolution, y = W * x + b, whose W (out, in / groups, height, width) is a Weight."""
 
-    def __init__(self, weight: Weight, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups=1, padding_mode="zeros"):
+    def __init__(
+        self,
+        weight: Weight,
+        bias: Tensor | None = None,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        padding_mode="zeros",
+    ):
         super().__init__()
         if len(weight.shape) != 4:
             raise ValueError(f"weight of a Conv2d must have four dimensions, not shape {tuple(weight.shape)}")
@@ -51,7 +60,9 @@ class Conv2d(nn.Module):
         padding = self.padding
         if self.padding_mode != "zeros":
             if isinstance(padding, str):
-                raise ValueError(f"padding {padding!r} with mode {self.padding_mode!r} is not supported: give it in pixels")
+                raise ValueError(
+                    f"padding {padding!r} with mode {self.padding_mode!r} is not supported: give it in pixels"
+                )
             x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]), self.padding_mode)
             padding = 0
         return self.weight.conv2d(x, self.bias, self.stride, padding, self.dilation, self.groups)

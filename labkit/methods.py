@@ -76,7 +76,9 @@ class Curve:
         """Describe what the method does to one layer at this value."""
         raise NotImplementedError
 
-    def train(self, value: float, data: Data, recipe: Recipe, device: str = "cpu") -> Iterator[tuple[Progress, nn.Module]]:
+    def train(
+        self, value: float, data: Data, recipe: Recipe, device: str = "cpu"
+    ) -> Iterator[tuple[Progress, nn.Module]]:
         """Compress, then train what is left, yielding progress and the model as it stands."""
         model = self.at(value)
         for progress in Trainer(model, data, recipe, device=device).run(every=10):

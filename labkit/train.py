@@ -94,7 +94,11 @@ class Trainer:
         if not weights:
             raise ValueError("the model has nothing to train: no parameter requires a gradient")
         self.optimiser = torch.optim.SGD(
-            weights, recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.momentum > 0
+            weights,
+            recipe.learning_rate,
+            recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.momentum > 0,
         )
 
     @property
@@ -150,7 +154,9 @@ class Trainer:
         self.optimiser.step()
         value = loss.item()
         if not math.isfinite(value):
-            raise FloatingPointError(f"training diverged (loss {value}): start again with a learning rate below {rate:.3g}")
+            raise FloatingPointError(
+                f"training diverged (loss {value}): start again with a learning rate below {rate:.3g}"
+            )
         return value, (outputs.argmax(1) == labels).sum().item()
 
     def state(self) -> dict[str, Tensor]:

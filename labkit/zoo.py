@@ -175,7 +175,9 @@ def load(name: str, data: str = "FashionMNIST", variant: str = "", root: Path = 
             raise OSError("its hash is not the one on its card")
         network.load_state_dict(load_tensors(content))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged ({error}): restore it with git, or train it with `labkit train {name}`") from error
+        raise ValueError(
+            f"{path} is damaged ({error}): restore it with git, or train it with `labkit train {name}`"
+        ) from error
     adopted = adopt(network).eval()
     adopted.origin = network.origin
     return adopted

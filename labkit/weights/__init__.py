@@ -1,0 +1,14 @@
+"""A compressed weight is computed from less than it shows: the one idea that everything stands on.
+
+A `Weight` stores few numbers and computes a dense weight from them. The numbers inside a Weight
+may themselves be a Weight, so methods stack: a `Sparse` whose values are a `Codebook` is Deep
+Compression, a `LowRank` whose factors are `Codebook`s is factorise-then-quantise. Training through
+any of them is plain autograd.
+"""
+
+from labkit.weights.base import Dense, Weight, as_weight, check_whole
+from labkit.weights.codebook import Codebook
+from labkit.weights.lowrank import LowRank
+from labkit.weights.sparse import Sparse
+
+__all__ = ["Codebook", "Dense", "LowRank", "Sparse", "Weight", "as_weight", "check_whole"]

@@ -1,0 +1,128 @@
+"""The Weight that every other derives from, and the Dense that stores what it shows."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Weight(nn.Module):
+    """A weight of a layer, shape (out, in) or (out, in, height, width), computed when it is asked for.
+
+    A subclass names its constructor's arguments like its attributes, each a tensor, another Weight,
+    a whole number or a shape; nothing else is needed for it to be copied, counted, saved and loaded.
+    It must define `forward` and `shape`, and may define a faster `linear` and `conv2d`.
+
+    >>> class Repeated(Weight):
+    ...     def __init__(self, row, times):
+    ...         super().__init__()
+    ...         self.row, self.times = as_weight(row), times
+    ...     @property
+    ...     def shape(self):
+    ...         return torch.Size((self.times, *self.row.shape))
+    ...     def forward(self):
+    ...         return self.row().expand(self.shape)
+    >>> Repeated(torch.ones(3), 2)().shape
+    torch.Size([2, 3])
+    """
+
+    enrolled: ClassVar[dict[str, type[Weight]]] = {}
+    inner: ClassVar[tuple[str, ...]] = ()  # attributes whose Weights hold one number for each they compute
+
+    def __init_subclass__(cls, **keywords):
+        super().__init_subclass__(**keywords)
+        Weight.enrolled[cls.__name__] = cls
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the weight that `forward` returns."""
+        raise NotImplementedError(f"{type(self).__name__} must define its shape")
+
+    def forward(self) -> Tensor:
+        """Compute the dense weight."""
+        raise NotImplementedError(f"{type(self).__name__} must compute its weight")
+
+    def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Multiply: x (…, in) becomes (…, out)."""
+        return F.linear(x, self(), bias)
+
+    def conv2d(self, x: Tensor, bias: Tensor | None, stride, padding, dilation, groups) -> Tensor:
+        """Convolve: x (n, in, height, width) becomes (n, out, height', width')."""
+        return F.conv2d(x, self(), bias, stride, padding, dilation, groups)
+
+    def macs(self) -> int:
+        """Count the multiplications for one position of the output."""
+        return math.prod(self.shape)
+
+    def take(self, positions: Tensor) -> Weight:
+        """Return the numbers at some flat positions as a Weight of their own, shape (positions,)."""
+        return Dense(self().detach().flatten()[positions])
+
+    def arguments(self) -> dict[str, Tensor | Weight | int | tuple[int, ...]]:
+        """Return what the constructor needs to make this Weight again."""
+        return {
+            name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"
+        }
+
+    def leaves(self, path: str, matrices: bool = False) -> Iterator[tuple[str, Weight]]:
+        """Walk down to the Weights that hold one number for each number shown.
+
+        A method compresses these. With `matrices`, stop before what has fewer than two dimensions:
+        the values of a Sparse have no rows and columns, the Sparse itself has.
+        """
+        inside = [(name, getattr(self, name)) for name in self.inner]
+        if matrices:
+            inside = [(name, part) for name, part in inside if len(part.shape) >= 2]
+        if not inside:
+            yield path, self
+        for name, part in inside:
+            yield from part.leaves(f"{path}.{name}", matrices)
+
+    def extra_repr(self) -> str:
+        return " x ".join(str(side) for side in self.shape)
+
+
+class Dense(Weight):
+    """A weight that is stored as it is.
+
+    >>> Dense(torch.eye(2))().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, values: Tensor):
+        super().__init__()
+        if not values.is_floating_point():
+            raise TypeError(f"values of a Dense must be floating point, not {values.dtype}")
+        self.values = values if isinstance(values, nn.Parameter) else nn.Parameter(values.detach().clone())
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.values.shape
+
+    def forward(self) -> Tensor:
+        return self.values
+
+
+def as_weight(numbers: Weight | Tensor) -> Weight:
+    """Wrap a tensor in a Dense; leave a Weight as it is.
+
+    >>> type(as_weight(torch.ones(2))).__name__
+    'Dense'
+    """
+    return numbers if isinstance(numbers, Weight) else Dense(numbers)
+
+
+def check_whole(name: str, numbers: Tensor, below: int) -> None:
+    """Raise unless all numbers are whole and from 0 to below `below`; `name` is the argument's."""
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise TypeError(f"{name} must be whole numbers, not {numbers.dtype}")
+    if numbers.numel() and not 0 <= int(numbers.min()) <= int(numbers.max()) < below:
+        raise ValueError(
+            f"{name} reach from {int(numbers.min())} to {int(numbers.max())}, but must lie from 0 to {below - 1}"
+        )

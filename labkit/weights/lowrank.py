@@ -1,0 +1,58 @@
+"""A product of two thin matrices: Denton 2014."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from labkit.weights.base import Weight, as_weight
+
+
+class LowRank(Weight):
+    """A matrix of rank r as the product of two thin ones: W = u v, u (out, r), v (r, in).
+
+    For a convolution the matrix is (out, in * height * width), and `shape` says so. The product with
+    a picture never forms W: first v, then u, r (out + in) multiplications instead of out * in.
+
+    >>> LowRank(torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0, 4.0]]), (2, 2))().tolist()
+    [[3.0, 4.0], [6.0, 8.0]]
+    """
+
+    inner = ("u", "v")
+
+    def __init__(self, u: Weight | Tensor, v: Weight | Tensor, shape: tuple[int, ...]):
+        super().__init__()
+        self.u, self.v = as_weight(u), as_weight(v)
+        rows, columns = shape[0], math.prod(shape[1:])
+        (out, rank), (rank2, in_) = self._sides(self.u, "u"), self._sides(self.v, "v")
+        if (out, in_) != (rows, columns) or rank != rank2 or rank < 1:
+            raise ValueError(f"u {(out, rank)} and v {(rank2, in_)} do not multiply to shape {tuple(shape)}")
+        self._shape = torch.Size(shape)
+
+    @staticmethod
+    def _sides(factor: Weight, name: str) -> tuple[int, int]:
+        if len(factor.shape) != 2:
+            raise ValueError(f"{name} must be a matrix, not of shape {tuple(factor.shape)}")
+        return factor.shape[0], factor.shape[1]
+
+    @property
+    def shape(self) -> torch.Size:
+        return self._shape
+
+    def forward(self) -> Tensor:
+        return (self.u() @ self.v()).view(self.shape)
+
+    def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        return self.u.linear(self.v.linear(x), bias)
+
+    def conv2d(self, x: Tensor, bias: Tensor | None, stride, padding, dilation, groups) -> Tensor:
+        if groups != 1:
+            return super().conv2d(x, bias, stride, padding, dilation, groups)
+        thin = F.conv2d(x, self.v().view(-1, *self.shape[1:]), None, stride, padding, dilation)
+        return F.conv2d(thin, self.u()[:, :, None, None], bias)
+
+    def macs(self) -> int:
+        return self.u.macs() + self.v.macs()
