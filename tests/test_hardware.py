@@ -9,7 +9,8 @@ from labkit import hardware
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"), [("max 100000", None), ("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("junk", None)]
+    ("content", "expected"),
+    [("max 100000", None), ("200000 100000", 2), ("150000 100000", 2), ("50000 100000", 1), ("junk", None)],
 )
 def test_quota_of_control_groups_version_2(tmp_path, content, expected):
     (tmp_path / "cpu.max").write_text(content)

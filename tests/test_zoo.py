@@ -35,7 +35,9 @@ def test_each_checkpoint_is_the_one_on_its_card(entry):
     part = data.test.take(slice(0, 2000))
     with torch.inference_mode():
         right = sum(
-            (network(data.normalise(part.images[start : start + 200])).argmax(1) == part.labels[start : start + 200]).sum().item()
+            (network(data.normalise(part.images[start : start + 200])).argmax(1) == part.labels[start : start + 200])
+            .sum()
+            .item()
             for start in range(0, 2000, 200)
         )
     # 2,000 of the card's 10,000 pictures: five standard errors of a share near 0.93 are 2.9 points.

@@ -80,7 +80,9 @@ class SVD(LeafMethod):
     idea = "Each matrix becomes the product of two thin ones, the best of its rank."
     equation = r"W \approx U_r V_r, \quad r(m+n) \text{ numbers for } mn"
     stores = "two thin matrices for each layer; layers in which the rank does not pay stay as they are"
-    drawback = "Layer by layer: nothing says which layer needs which rank, and it takes retraining to win accuracy back."
+    drawback = (
+        "Layer by layer: nothing says which layer needs which rank, and it takes retraining to win accuracy back."
+    )
     paper = "denton2014"
     knob = Knob("rank", "rank of every layer", (1, 2, 4, 8, 16, 32), 16)
     matrices = True

@@ -18,7 +18,29 @@ from labkit.data import Data
 from labkit.methods import Knob, LeafCurve, Method, Picture, numbers, sound_leaves
 from labkit.weights import Sparse, Weight
 
-SPARSITIES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995, 0.999)
+SPARSITIES = (
+    0,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.75,
+    0.8,
+    0.85,
+    0.9,
+    0.92,
+    0.94,
+    0.95,
+    0.96,
+    0.97,
+    0.98,
+    0.99,
+    0.995,
+    0.999,
+)
 
 
 def rank_by_magnitude(values: Tensor) -> Tensor:
@@ -69,7 +91,8 @@ class MagnitudeFit:
             values=counts,
             edges=edges,
             marks=np.array([-threshold, threshold]),
-            text=f"Histogram of the weights of {name}; those between -{threshold:.3g} and {threshold:.3g} are cut. {title}.",
+            text=f"Histogram of the weights of {name}; those between -{threshold:.3g} and {threshold:.3g} "
+            f"are cut. {title}.",
         )
 
 
@@ -97,6 +120,9 @@ class Magnitude(Method):
         else:
             together = rank_by_magnitude(torch.cat(list(values.values())))
             ranks = dict(zip(values, together.split([len(flat) for flat in values.values()]), strict=True))
-        ranked = {path: len(flat) if self.scope == "layer" else sum(map(len, values.values())) for path, flat in values.items()}
+        ranked = {
+            path: len(flat) if self.scope == "layer" else sum(map(len, values.values()))
+            for path, flat in values.items()
+        }
         fits = {path: MagnitudeFit(leaf, ranks[path], ranked[path], values[path]) for path, leaf in leaves.items()}
         return LeafCurve(self, model, self.knob, fits)

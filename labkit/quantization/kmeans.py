@@ -19,19 +19,27 @@ from torch import Tensor
 from labkit.methods import Knob, LeafMethod, Picture, numbers
 from labkit.weights import Codebook, Weight
 
-BINS = 2048
+GROUP = 4  # weights in a group whose width tells the density
+MOST_GROUPS = 2048
 
 
 def companding_start(ordered: np.ndarray, count: int) -> np.ndarray:
     """Place `count` centroids at equal steps of the integral of density^(1/3).
 
+    The density comes from groups of equally many weights: over a group of width w it is
+    proportional to 1 / w, so its share of the integral is w * (1 / w)^(1/3) = w^(2/3). Unlike a
+    histogram's bins, such groups are also right where weights are few. `ordered` (n,) ascends.
+
     >>> companding_start(np.linspace(0, 1, 1001), 2).round(2).tolist()
     [0.25, 0.75]
     """
-    edges = np.linspace(ordered[0], ordered[-1], BINS + 1)
-    counts = np.diff(np.searchsorted(ordered, edges[1:-1]), prepend=0, append=len(ordered))
-    mass = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
-    return np.interp((np.arange(count) + 0.5) / count * mass[-1], mass, edges)
+    distinct = ordered[np.append(True, np.diff(ordered) > 0)]
+    if len(distinct) <= count:
+        return distinct
+    groups = min(max(len(ordered) // GROUP, 2 * count), len(ordered) - 1, MOST_GROUPS)
+    edges = ordered[np.linspace(0, len(ordered) - 1, groups + 1).astype(np.int64)]
+    integral = np.concatenate([[0.0], np.cumsum(np.diff(edges) ** (2 / 3))])
+    return np.interp((np.arange(count) + 0.5) / count * integral[-1], integral, edges)
 
 
 def prefix_sums(ordered: np.ndarray) -> np.ndarray:
@@ -44,12 +52,13 @@ def prefix_sums(ordered: np.ndarray) -> np.ndarray:
 
 
 def lloyd(
-    ordered: np.ndarray, centroids: np.ndarray, sums: np.ndarray | None = None, iterations: int = 30
+    ordered: np.ndarray, centroids: np.ndarray, sums: np.ndarray | None = None, iterations: int = 20
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move each centroid to the mean of the weights nearest to it, until nothing moves.
 
-    `ordered` (n,) are the weights in ascending order, `centroids` (k,) where to start, also in
-    ascending order, `sums` (n + 1,) the prefix sums, where they are known already. Returns the centroids (k,) and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
+    `ordered` (n,) are the weights and `centroids` (k,) the start, both in ascending order; `sums`
+    (n + 1,) are the prefix sums, where they are known already. Returns the centroids (k,) and the
+    interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
 
     >>> lloyd(np.array([0.0, 1.0, 10.0, 11.0]), np.array([0.0, 1.0]))[0].tolist()
     [0.5, 10.5]

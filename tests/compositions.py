@@ -1,0 +1,38 @@
+"""Random compositions of Weights, for property tests."""
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from labkit.weights import Codebook, Dense, LowRank, Sparse, Weight
+
+
+def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
+    """Draw a Weight of some shape whose insides are Weights down to some depth."""
+    size = int(np.prod(shape))
+    kinds = ["dense"]
+    if depth > 0:
+        kinds += ["codebook", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
+    kind = kinds[random.randint(len(kinds))]
+    if kind == "codebook":
+        count = random.randint(1, 9)
+        codes = torch.from_numpy(random.randint(0, count, size=shape))
+        return Codebook(codes, random_weight(random, (count,), depth - 1))
+    if kind == "sparse":
+        positions = np.flatnonzero(random.rand(size) < random.choice([0.0, 0.1, 0.5]))
+        return Sparse(torch.from_numpy(positions), random_weight(random, (len(positions),), depth - 1), shape)
+    if kind == "lowrank":
+        rank = random.randint(1, 4)
+        u = random_weight(random, (shape[0], rank), depth - 1)
+        return LowRank(u, random_weight(random, (rank, size // shape[0]), depth - 1), shape)
+    values = random.randn(*shape).astype(np.float32)
+    return Dense(torch.from_numpy(values.astype(np.float16).astype(np.float32) if random.rand() < 0.3 else values))
+
+
+@st.composite
+def weights(draw, shape: tuple[int, ...] | None = None) -> Weight:
+    """A hypothesis strategy: any composition, of any small shape unless one is given."""
+    random = np.random.RandomState(draw(st.integers(0, 2**31 - 1)))
+    if shape is None:
+        shape = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)))
+    return random_weight(random, shape, draw(st.integers(0, 3)))

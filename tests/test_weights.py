@@ -1,0 +1,122 @@
+"""Each Weight computes what its equation says; all of them nest, train and multiply alike."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch.nn import functional as F
+
+from labkit.weights import Codebook, Dense, LowRank, Sparse, Weight, as_weight
+from tests.compositions import weights
+
+
+def rebuilt(weight: Weight) -> Weight:
+    arguments = {
+        name: rebuilt(value) if isinstance(value, Weight) else value for name, value in weight.arguments().items()
+    }
+    return Weight.enrolled[type(weight).__name__](**arguments)
+
+
+@given(weights())
+@settings(max_examples=200, deadline=None)
+def test_any_composition_is_made_again_from_its_arguments(weight):
+    assert weight().shape == weight.shape
+    assert torch.equal(rebuilt(weight)(), weight())
+
+
+@given(weights(shape=(4, 6)))
+@settings(max_examples=100, deadline=None)
+def test_the_fast_product_is_the_product_with_the_dense_weight(weight):
+    x, bias = torch.randn(3, 6), torch.randn(4)
+    assert torch.allclose(weight.linear(x, bias), F.linear(x, weight(), bias), atol=1e-4)
+
+
+@given(weights(shape=(4, 3, 2, 2)))
+@settings(max_examples=100, deadline=None)
+def test_the_fast_convolution_is_the_convolution_with_the_dense_weight(weight):
+    x, bias = torch.randn(2, 3, 5, 5), torch.randn(4)
+    fast = weight.conv2d(x, bias, (2, 1), (1, 0), (1, 1), 1)
+    assert torch.allclose(fast, F.conv2d(x, weight(), bias, (2, 1), (1, 0)), atol=1e-4)
+
+
+@given(weights(shape=(3, 4)))
+@settings(max_examples=100, deadline=None)
+def test_take_returns_the_numbers_at_the_positions(weight):
+    positions = torch.tensor([0, 5, 11])
+    assert torch.equal(weight.take(positions)(), weight().flatten()[positions])
+
+
+@given(weights(shape=(5, 4)))
+@settings(max_examples=100, deadline=None)
+def test_leaves_hold_one_number_for_each_they_show(weight):
+    for path, leaf in weight.leaves("weight"):
+        assert not leaf.inner and (leaf is weight or path.startswith("weight."))
+    for _, leaf in weight.leaves("weight", matrices=True):
+        assert len(leaf.shape) >= 2
+
+
+def test_gradients_of_shared_values_are_summed_over_their_members():
+    codes = torch.tensor([[0, 1, 1], [1, 0, 1]])
+    weight = Codebook(codes, torch.tensor([1.0, 2.0]))
+    slope = torch.arange(6.0).view(2, 3)
+    (weight() * slope).sum().backward()
+    assert weight.centroids.values.grad.tolist() == [slope[codes == 0].sum(), slope[codes == 1].sum()]
+
+
+def test_zeros_get_no_gradient_and_stay_zero():
+    weight = Sparse(torch.tensor([1, 4]), torch.tensor([1.0, 2.0]), (2, 3))
+    (weight() * torch.arange(6.0).view(2, 3)).sum().backward()
+    assert weight.values.values.grad.tolist() == [1.0, 4.0]
+
+
+def test_zeros_among_survivors_become_one_list_of_positions():
+    inner = Sparse(torch.tensor([0, 2]), torch.tensor([7.0, 9.0]), (3,))
+    outer = Sparse(torch.tensor([1, 3, 5]), inner, (2, 3))
+    assert outer.positions.tolist() == [1, 5] and isinstance(outer.values, Dense)
+    assert outer().flatten().tolist() == [0, 7, 0, 0, 0, 9]
+
+
+def test_multiplications_are_those_of_the_numbers_stored():
+    assert LowRank(torch.ones(4, 2), torch.ones(2, 9), (4, 9)).macs() == 2 * (4 + 9)
+    assert Sparse(torch.tensor([3]), torch.ones(1), (4, 9)).macs() == 1
+    sparse_factor = Sparse(torch.tensor([0, 1]), torch.ones(2), (4, 2))
+    assert LowRank(sparse_factor, torch.ones(2, 9), (4, 9)).macs() == 2 + 18
+    assert Codebook(torch.zeros(4, 9, dtype=torch.int64), torch.ones(1)).macs() == 36
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Dense(torch.ones(2, dtype=torch.int64)), "values of a Dense must be floating point"),
+        (lambda: Codebook(torch.tensor([0, 2]), torch.ones(2)), "codes reach from 0 to 2, but must lie from 0 to 1"),
+        (lambda: Codebook(torch.tensor([0.5]), torch.ones(2)), "codes must be whole numbers"),
+        (lambda: Codebook(torch.tensor([0]), torch.ones(2, 2)), "centroids must have one dimension"),
+        (lambda: Sparse(torch.tensor([2, 1]), torch.ones(2), (2, 2)), "ascending order"),
+        (lambda: Sparse(torch.tensor([1, 1]), torch.ones(2), (2, 2)), "ascending order"),
+        (lambda: Sparse(torch.tensor([4]), torch.ones(1), (2, 2)), "positions reach from 4 to 4"),
+        (lambda: Sparse(torch.tensor([1]), torch.ones(2), (2, 2)), "equally long"),
+        (lambda: LowRank(torch.ones(2, 1), torch.ones(2, 2), (2, 2)), "do not multiply"),
+        (lambda: LowRank(torch.ones(2), torch.ones(2, 2), (2, 2)), "u must be a matrix"),
+        (lambda: LowRank(torch.ones(2, 0), torch.ones(0, 2), (2, 2)), "do not multiply"),
+    ],
+)
+def test_wrong_arguments_are_named(build, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        build()
+
+
+def test_a_weight_is_left_as_it_is():
+    weight = Dense(torch.ones(2))
+    assert as_weight(weight) is weight
+
+
+def test_a_subclass_that_forgets_something_says_so():
+    class Forgetful(Weight):
+        pass
+
+    try:
+        with pytest.raises(NotImplementedError, match="Forgetful must compute its weight"):
+            Forgetful()()
+        with pytest.raises(NotImplementedError, match="Forgetful must define its shape"):
+            Forgetful().macs()
+    finally:
+        del Weight.enrolled["Forgetful"]
