@@ -99,7 +99,7 @@ def adopt(model: nn.Module) -> nn.Module:
     if model in adopted:
         return adopted[model]
     for module in list(model.modules()):
-        for name, child in list(module.named_children()):
+        for name, child in list(module._modules.items()):  # named_children would skip a second place
             if child in adopted:
                 setattr(module, name, adopted[child])
     return model

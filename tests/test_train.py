@@ -1,0 +1,123 @@
+"""The loop is SGD as PyTorch does it, its hooks take part in it, and a stopped run goes on as if it had not been."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labkit import checkpoints, data, zoo
+from labkit.data import Data, Split
+from labkit.train import Recipe, Trainer, augment
+
+
+@pytest.fixture(scope="module")
+def images():
+    whole = data.load("MNIST")
+    few = {name: whole.split(name).take(slice(0, 640)) for name in ("train", "validation", "test")}
+    return Data("MNIST", whole.classes, **few, mean=whole.mean, std=whole.std)
+
+
+def small(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def test_a_step_is_pytorchs_step(images):
+    recipe = Recipe(epochs=1, learning_rate=0.1, batch=640, warmup=0, momentum=0, weight_decay=0.01)
+    trained, expected = small(), small()
+    list(Trainer(trained, images, recipe).run())
+    optimiser = torch.optim.SGD(expected.parameters(), 0.1, weight_decay=0.01)
+    F.cross_entropy(expected(images.normalise(images.train.images)), images.train.labels).backward()
+    optimiser.step()
+    for ours, theirs in zip(trained.parameters(), expected.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_learning_rate_is_one_cycle():
+    recipe = Recipe(learning_rate=1.0, warmup=0.2)
+    rates = [recipe.rate(step, 100) for step in range(101)]
+    assert rates[19] == 1.0 == max(rates) and rates[0] == pytest.approx(0.05)
+    assert rates[60] == pytest.approx((1 + math.cos(math.pi / 2)) / 2) and rates[100] == pytest.approx(0)
+
+
+def test_hooks_take_part(images):
+    seen = []
+    model = small()
+    trainer = Trainer(
+        model,
+        images,
+        Recipe(epochs=2, batch=64, weight_decay=0),
+        loss=lambda outputs, labels, pictures: 0 * outputs.sum(),
+        penalty=lambda model: (model[1].weight ** 2).sum(),
+        after_step=lambda model, progress: seen.append(progress.step),
+    )
+    before = model[1].weight.norm().item()
+    list(trainer.run())
+    assert seen == list(range(1, 21)) and model[1].weight.norm().item() < before
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(images):
+    def final(seed):
+        model = small()
+        list(Trainer(model, images, Recipe(epochs=2, seed=seed, shift=1, flip=True)).run())
+        return model[1].weight.detach()
+
+    assert torch.equal(final(0), final(0)) and not torch.equal(final(0), final(1))
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, images):
+    monkeypatch.setattr(checkpoints, "load_data", lambda name: images)
+    recipe = Recipe(epochs=3, batch=64, shift=1)
+    arguments = {"name": "LeNet-300-100", "data": "MNIST", "recipe": recipe}
+    list(checkpoints.train(root=tmp_path / "whole", **arguments))
+    run = checkpoints.train(root=tmp_path / "stopped", **arguments)
+    for progress in run:
+        if progress.epoch == 2:
+            run.close()
+            break
+    assert list((tmp_path / "stopped").rglob("*.partial")) and not list((tmp_path / "stopped").rglob("*.json"))
+    resumed = [progress.step for progress in checkpoints.train(root=tmp_path / "stopped", **arguments)]
+    assert min(resumed) > 10
+    whole, stopped = (tmp_path / run / "MNIST" / "LeNet-300-100.safetensors" for run in ("whole", "stopped"))
+    assert whole.read_bytes() == stopped.read_bytes()
+    assert not list(tmp_path.rglob("*.partial")) and not list(tmp_path.rglob("*.new"))
+    assert zoo.load("LeNet-300-100", "MNIST", root=tmp_path / "stopped")
+
+
+def test_a_partial_run_of_something_else_is_not_continued(tmp_path, monkeypatch, images):
+    monkeypatch.setattr(checkpoints, "load_data", lambda name: images)
+    partial = zoo.checkpoint("LeNet-300-100", "MNIST", root=tmp_path).with_suffix(".partial")
+    partial.parent.mkdir()
+    partial.write_bytes(b"rubbish")
+    with pytest.raises(ValueError, match="delete it to start from the beginning"):
+        next(checkpoints.train("LeNet-300-100", "MNIST", root=tmp_path))
+    with pytest.raises(ValueError, match="no recipe is known for LeNet-5 KMNIST"):
+        next(checkpoints.train("LeNet-5", "KMNIST", root=tmp_path))
+
+
+def test_pictures_move_by_at_most_the_shift_and_lose_nothing_else():
+    images = torch.zeros(200, 1, 9, 9, dtype=torch.uint8)
+    images[:, 0, 4, 4] = 255
+    moved = augment(Split(images, torch.zeros(200)), Recipe(shift=2), torch.Generator().manual_seed(0)).images
+    _, _, rows, columns = torch.nonzero(moved, as_tuple=True)
+    assert len(rows) == 200 and set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
+
+
+def test_about_half_of_the_pictures_are_mirrored():
+    images = torch.zeros(1000, 1, 1, 2, dtype=torch.uint8)
+    images[:, 0, 0, 0] = 1
+    mirrored = augment(Split(images, torch.zeros(1000)), Recipe(flip=True), torch.Generator().manual_seed(0)).images
+    assert 430 < int(mirrored[:, 0, 0, 1].sum()) < 570  # five standard errors are 79
+
+
+def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
+    with pytest.raises(FloatingPointError, match="start again with a learning rate below"):
+        list(Trainer(small(), images, Recipe(epochs=20, learning_rate=1e20, batch=64)).run())
+    with pytest.raises(ValueError, match="epochs is 0"):
+        Recipe(epochs=0)
+    with pytest.raises(ValueError, match="learning_rate is nan"):
+        Recipe(learning_rate=float("nan"))
+    with pytest.raises(ValueError, match="nothing to train"):
+        Trainer(small().requires_grad_(False), images, Recipe())
