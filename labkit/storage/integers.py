@@ -1,0 +1,159 @@
+"""Whole numbers as bytes: codes packed or Huffman-coded, ascending positions as gaps.
+
+A stream begins with its form. `OFFSETS`: the smallest number, then each number's distance to it.
+`GAPS`: how many zeros lie before each position. Gaps below the escape E are symbols of their own;
+the symbol E says "skip E and go on", so that a few long gaps do not make all others expensive.
+`COLUMNS`: the same, with the positions of a matrix counted down its columns: shorter where whole
+columns are empty. The positions are a set, so they come back sorted, and nothing else moves.
+
+With E = 1 the gaps are a bitmap, with a large E a list; the E that gives the shortest stream is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.storage import symbols
+from labkit.storage.bits import Bytes, unzigzag, varint, zigzag
+from labkit.storage.errors import FileError
+
+OFFSETS, GAPS, COLUMNS = range(3)
+WIDEST_ESCAPE = 20  # bits
+COUNTABLE = 1 << 16  # a histogram of up to so many cells is cheap
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a tensor is written: its bytes, known at once, and the writing, for when it is needed."""
+
+    size: int
+    encode: Callable[[], bytes]
+
+
+def plan(numbers: np.ndarray, grid: tuple[int, int] | None = None) -> Plan:
+    """Choose the shortest form for whole numbers (n,); `grid` (rows, columns) says what positions point into.
+
+    >>> plan(np.array([5, 5, 6, 5])).size, plan(np.arange(0, 8000, 8)).size < 300
+    (4, True)
+    """
+    if not len(numbers):
+        return Plan(0, bytes)
+    plans = [plan_offsets(numbers)]
+    if _ascending(numbers):
+        plans.append(plan_gaps(numbers.astype(np.int64), bytes([GAPS])))
+        if grid is not None and min(grid) > 1 and int(numbers[-1]) < grid[0] * grid[1]:
+            turned = np.sort(_transpose(numbers.astype(np.int64), grid))
+            plans.append(plan_gaps(turned, bytes([COLUMNS]) + varint(grid[0]) + varint(grid[1])))
+    return min(plans, key=lambda choice: choice.size)
+
+
+def plan_offsets(numbers: np.ndarray) -> Plan:
+    """Plan numbers of any kind as their distances to the smallest."""
+    low, high = int(numbers.min()), int(numbers.max())
+    head = bytes([OFFSETS]) + varint(zigzag(low))
+
+    def offsets() -> np.ndarray:
+        # Modulo 2^64 the distance is right even between the ends of int64.
+        return numbers.astype(np.int64).view(np.uint64) - np.uint64(low % 2**64) if low else numbers
+
+    if high - low < symbols.MOST_SYMBOLS:
+        counts = np.bincount(numbers if 0 <= low < COUNTABLE else offsets().astype(np.int64))
+        coding = symbols.choose(counts[low:] if 0 <= low < COUNTABLE else counts)
+    else:
+        coding = symbols.packed(len(numbers), high - low)
+    return Plan(len(head) + coding.size, lambda: head + coding.encode(offsets()))
+
+
+def plan_gaps(positions: np.ndarray, head: bytes) -> Plan:
+    """Plan strictly ascending positions as gaps, with the escape that makes them shortest."""
+    gaps = np.diff(positions, prepend=-1) - 1
+    sizes, counts = _histogram(gaps)
+    folds = []
+    for bits in range(1, WIDEST_ESCAPE + 1):
+        escape = (1 << bits) - 1
+        escapes = int((sizes // escape * counts).sum())
+        if escapes <= 16 * len(gaps):
+            folded = _fold(sizes, counts, escape, escapes)
+            equal = symbols.packed(len(gaps) + escapes, len(folded) - 1).size
+            folds.append((min(equal, symbols.least_size(folded)), escape, escapes, folded))
+        if escape > sizes[-1]:
+            break
+    best = None
+    for least, escape, escapes, folded in sorted(folds, key=lambda fold: fold[0]):
+        if best is not None and least >= best[0].size:
+            break  # no later one can be shorter
+        coding = symbols.choose(folded)
+        if best is None or coding.size < best[0].size:
+            best = coding, escape, escapes
+    if best is None:
+        return plan_offsets(positions)
+    coding, escape, escapes = best
+    head += varint(escape) + varint(escapes)
+    return Plan(len(head) + coding.size, lambda: head + coding.encode(_escaped(gaps, escape)))
+
+
+def decode(data: bytes, count: int) -> np.ndarray:
+    """Read `count` whole numbers, as uint32, uint64 or int64."""
+    if not count:
+        return np.zeros(0, np.int64)
+    stream = Bytes(data)
+    form = stream.byte()
+    if form == OFFSETS:
+        low = unzigzag(stream.varint())
+        offsets = symbols.decode(stream, count)
+        return (offsets.astype(np.uint64) + np.uint64(low % 2**64)).view(np.int64) if low else offsets
+    if form not in (GAPS, COLUMNS):
+        raise FileError(f"whole numbers of form {form} do not exist")
+    grid = (stream.varint(), stream.varint()) if form == COLUMNS else None
+    positions = _read_gaps(stream, count)
+    if grid is None:
+        return positions
+    if not 0 < grid[0] * grid[1] < 2**63 or int(positions[-1]) >= grid[0] * grid[1]:
+        raise FileError("positions lie outside of their matrix")
+    return np.sort(_transpose(positions, grid[::-1]))
+
+
+def _read_gaps(stream: Bytes, count: int) -> np.ndarray:
+    escape, escapes = stream.varint(), stream.varint()
+    if not 0 < escape < 1 << WIDEST_ESCAPE or count + escapes > 8 * len(stream) + 1:
+        raise FileError("gaps between positions are out of range")
+    text = symbols.decode(stream, count + escapes).astype(np.int64)
+    skips = text == escape
+    if int(skips.sum()) != escapes or int(text.max()) > escape:
+        raise FileError("gaps between positions do not fit their number")
+    return (np.cumsum(text + ~skips) - 1)[~skips]
+
+
+def _ascending(numbers: np.ndarray) -> bool:
+    head = numbers[:64]
+    return bool(numbers[0] >= 0 and (head[1:] > head[:-1]).all() and (numbers[1:] > numbers[:-1]).all())
+
+
+def _transpose(positions: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Turn row-major positions in (rows, columns) into column-major ones."""
+    return positions % grid[1] * grid[0] + positions // grid[1]
+
+
+def _histogram(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if int(gaps.max()) < COUNTABLE:
+        counts = np.bincount(gaps)
+        sizes = np.flatnonzero(counts)
+        return sizes, counts[sizes]
+    return np.unique(gaps, return_counts=True)
+
+
+def _fold(sizes: np.ndarray, counts: np.ndarray, escape: int, escapes: int) -> np.ndarray:
+    """Return how often each symbol occurs once long gaps are escaped; the last one occurs."""
+    folded = np.bincount(sizes % escape, weights=counts).astype(np.int64)
+    return np.append(np.pad(folded, (0, escape - len(folded))), escapes) if escapes else folded
+
+
+def _escaped(gaps: np.ndarray, escape: int) -> np.ndarray:
+    """Write each gap as escapes and a rest."""
+    repeats = gaps // escape
+    text = np.full(len(gaps) + int(repeats.sum()), escape, np.int64)
+    text[np.cumsum(repeats + 1) - 1] = gaps % escape
+    return text

@@ -1,0 +1,139 @@
+"""The layers a file may name. Whatever a file says, nothing but what stands here is ever built.
+
+Each kind says how a layer becomes a list of arguments, and how the layer is made from them again.
+A layer that is not listed keeps its place in the network that it came from, and the file holds
+only its numbers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from labkit.layers import Conv2d, Linear
+from labkit.storage.errors import FileError
+from labkit.weights import Dense, Weight
+
+# layers without numbers, and the arguments that make them
+PLAIN: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.Identity: (),
+    nn.Flatten: ("start_dim", "end_dim"),
+    nn.ReLU: ("inplace",),
+    nn.ReLU6: ("inplace",),
+    nn.LeakyReLU: ("negative_slope", "inplace"),
+    nn.ELU: ("alpha", "inplace"),
+    nn.SiLU: ("inplace",),
+    nn.Hardswish: ("inplace",),
+    nn.Hardsigmoid: ("inplace",),
+    nn.Hardtanh: ("min_val", "max_val", "inplace"),
+    nn.Sigmoid: (),
+    nn.Tanh: (),
+    nn.Softmax: ("dim",),
+    nn.LogSoftmax: ("dim",),
+    nn.Dropout: ("p", "inplace"),
+    nn.Dropout2d: ("p", "inplace"),
+    nn.MaxPool2d: ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
+    nn.AvgPool2d: ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+    nn.AdaptiveAvgPool2d: ("output_size",),
+    nn.AdaptiveMaxPool2d: ("output_size", "return_indices"),
+}
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+CONV_OPTIONS = ("stride", "padding", "dilation", "groups", "padding_mode")
+PADDINGS = ("zeros", "reflect", "replicate", "circular", "same", "valid")
+LARGEST_OPTION = 256  # no step, border or window of a real layer is wider
+
+_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d)}
+
+
+def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | None:
+    """Return {kind: arguments} for a layer that is listed, else None; `numbers` writes a Weight or tensor."""
+    kind = type(layer)
+    if kind in PLAIN:
+        arguments = [_plain(getattr(layer, name)) for name in PLAIN[kind]]
+        return {kind.__name__: _shortened(arguments, _defaults(kind))}
+    if kind in NORMS:
+        tensors = [layer.weight, layer.bias, layer.running_mean, layer.running_var]
+        tracked = None if layer.num_batches_tracked is None else int(layer.num_batches_tracked)
+        options = [layer.eps, layer.momentum, layer.num_features]
+        return {kind.__name__: [*map(numbers, tensors), tracked, *options[: 2 + all(part is None for part in tensors)]]}
+    if kind in (Linear, Conv2d, nn.Linear, nn.Conv2d):
+        weight = layer.weight if isinstance(layer.weight, Weight) else Dense(layer.weight)
+        arguments = [numbers(weight), numbers(layer.bias)]
+        if kind in (Conv2d, nn.Conv2d):
+            options = [_plain(getattr(layer, name)) for name in CONV_OPTIONS]
+            arguments += _shortened(options, [[1, 1], [0, 0], [1, 1], 1, "zeros"])
+        return {kind.__name__: arguments}
+    return None
+
+
+def build(name: str, arguments: list, numbers: Callable[[object], object]) -> nn.Module:
+    """Make a layer from what `describe` returned; `numbers` reads a Weight, tensor or None."""
+    kind = _BY_NAME.get(name)
+    if kind is None or not isinstance(arguments, list):
+        raise FileError(f"a layer of kind {name!r} is not one that this lab knows")
+    if kind in PLAIN:
+        return kind(*map(_checked, arguments))
+    if kind in NORMS:
+        return _norm(kind, [numbers(part) for part in arguments[:4]], *arguments[4:])
+    weight, bias = numbers(arguments[0]), numbers(arguments[1])
+    if not isinstance(weight, Weight) or not (bias is None or isinstance(bias, Tensor)):
+        raise FileError(f"a {name} needs a Weight and a bias")
+    options = dict(zip(CONV_OPTIONS, map(_checked, arguments[2:]), strict=False))
+    for option in ("stride", "dilation", "groups"):
+        sides = options.get(option, 1)
+        if min(sides if isinstance(sides, tuple) else (sides,)) < 1:
+            raise FileError(f"a {name} has a {option} below 1")
+    return kind(weight, bias, **options)
+
+
+def _norm(kind: type, parts: list, tracked: int | None, eps: float, momentum: float | None, width=0) -> nn.Module:
+    """Make a batch normalisation as wide as its tensors."""
+    given = [part for part in parts if part is not None]
+    width = len(given[0]) if given else width
+    right = [isinstance(part, Tensor) and tuple(part.shape) == (width,) and part.is_floating_point() for part in given]
+    if not 0 < width < 2**20 or not all(right):
+        raise FileError("the parts of a batch normalisation are not equally long lists of numbers")
+    weight, bias, mean, variance = parts
+    if (mean is None) != (variance is None) or (mean is None) != (tracked is None):
+        raise FileError("a batch normalisation lacks a part of its statistics")
+    momentum = None if momentum is None else float(momentum)
+    layer = kind(width, float(eps), momentum, affine=False, track_running_stats=mean is not None, device="meta")
+    layer.affine = weight is not None or bias is not None
+    layer.weight, layer.bias = (None if part is None else nn.Parameter(part) for part in (weight, bias))
+    if mean is not None:
+        layer.running_mean, layer.running_var = mean, variance
+        layer.num_batches_tracked = torch.tensor(tracked, dtype=torch.int64)
+    return layer
+
+
+def _plain(option: object) -> object:
+    """Return an option as JSON holds it."""
+    return [_plain(side) for side in option] if isinstance(option, (tuple, list)) else option
+
+
+def _checked(option: object) -> object:
+    """Return an option as a layer takes it; raise FileError for one that no real layer has."""
+    if isinstance(option, list) and len(option) <= 3:
+        return tuple(_checked(side) for side in option)
+    right = option is None or isinstance(option, (bool, float)) or option in PADDINGS
+    if not right and not (type(option) is int and -LARGEST_OPTION <= option <= LARGEST_OPTION):
+        raise FileError(f"an option of a layer is {str(option)[:40]!r}, which no layer of this lab has")
+    return option
+
+
+@lru_cache
+def _defaults(kind: type) -> list:
+    parameters = inspect.signature(kind).parameters
+    return [parameters[name].default for name in PLAIN[kind]]
+
+
+def _shortened(arguments: list, defaults: list) -> list:
+    """Leave out the last arguments while they are what they would be anyway."""
+    count = len(arguments)
+    while count and arguments[count - 1] == defaults[count - 1]:
+        count -= 1
+    return arguments[:count]
