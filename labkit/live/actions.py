@@ -1,0 +1,119 @@
+"""What the buttons do: each is a generator that the worker runs, one yield for each picture shown."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from labkit import storage
+from labkit.data import Data
+from labkit.live.bench import Base, Result
+from labkit.live.loop import Stale
+from labkit.live.stage import Stage
+from labkit.live.views import words
+from labkit.train import Recipe
+
+TUNE_S = 10.0
+SPAN_S = 0.4  # between two points of a training run
+RATE = 0.02
+TRIAL = 20  # steps that measure how fast this machine trains
+
+
+def tune(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Train the model that is shown for about ten seconds; the point moves while it learns."""
+    begun = stage.result
+    choice, subject = begun.choice, stage.subject
+    curve = stage.bench.curve(choice, begun.base)
+    recipe, data = plan(curve, choice, subject.data)
+    start = shown = time.perf_counter()
+    model = None
+    try:
+        for progress, model in curve.train(choice.value, data, recipe, choice.device):
+            spent = time.perf_counter() - start
+            if stale() or spent > 3 * TUNE_S:
+                break
+            if time.perf_counter() - shown > SPAN_S:
+                share = progress.step / progress.steps
+                stage.training = {"share": round(share, 3), "text": f"training: loss {progress.loss:.3f}"}
+                stage.result = _tuned(stage, begun, model)
+                stage.present()
+                yield
+                shown = time.perf_counter()
+    finally:
+        stage.training = None
+    if model is not None:
+        yield from stage.arrive(_tuned(stage, begun, model), stale)
+
+
+def _tuned(stage: Stage, begun: Result, model) -> Result:
+    model.eval()
+    result = stage.bench.describe(begun.choice, begun.base, model)
+    result.picture, result.tuned = begun.picture, True
+    return result
+
+
+def plan(curve, choice, data: Data) -> tuple[Recipe, Data]:
+    """Find epochs and pictures that take about TUNE_S here, so that the learning rate falls to zero in time."""
+    trial = Recipe(epochs=1, learning_rate=RATE)
+    start = time.perf_counter()
+    run = curve.train(choice.value, data, trial, choice.device)
+    steps = 0
+    for progress, _ in run:
+        steps = progress.step
+        if steps >= TRIAL:
+            break
+    run.close()
+    possible = max(TRIAL, int(TUNE_S * steps / (time.perf_counter() - start)))
+    epoch = len(data.train) // trial.batch
+    if possible >= epoch:
+        return replace(trial, epochs=round(possible / epoch)), data
+    return trial, replace(data, train=data.train.take(slice(possible * trial.batch)))
+
+
+def save(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Write the model that is shown into the working folder, and say its real size."""
+    result = stage.result
+    knob = stage.bench.curve(result.choice, result.base).knob
+    words_of = [result.choice.network, result.choice.data, *result.base.kept, result.choice.method]
+    words_of += [words.setting(knob, result.choice.value), "tuned" if result.tuned else ""]
+    name = re.sub(r"[^\w.]+", "-", " ".join(filter(None, words_of))).strip("-") + ".safetensors"
+    written = storage.save(result.model, Path(name))
+    stage.update(say={"text": f"Saved {name}: {written:,} bytes. labkit.load({name!r}) brings it back.", "rest": True})
+    yield
+
+
+def keep(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Make the model that is shown the starting point of the next method."""
+    result = stage.result
+    knob = stage.bench.curve(result.choice, result.base).knob
+    done = f"{result.choice.method}, {words.setting(knob, result.choice.value)}{', fine-tuned' if result.tuned else ''}"
+    if result.choice.where:
+        done += f" in {result.choice.where}"
+    choice = stage.restart(Base(result.model, (*result.base.kept, done)))
+    yield from stage.show(choice, stale)
+
+
+def undo(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Go back to where the knob rested before."""
+    if stage.history and stage.history[-1] is stage.result:
+        stage.history.pop()
+    if stage.history:
+        back = stage.history.pop()
+        stage.before = None
+        yield from stage.arrive(back, stale)
+
+
+def reset(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Go back to the original network with the knob at its start, and clear the trail."""
+    choice = stage.restart(stage.subject.base)
+    stage.trail.points.clear()
+    stage.before = None
+    yield from stage.show(choice, stale)
+
+
+def stop(stage: Stage, stale: Stale) -> Iterator[None]:
+    """Do nothing: that this job waits is what ends a training run."""
+    yield

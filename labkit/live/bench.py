@@ -1,0 +1,204 @@
+"""The bench behind a panel: networks, prepared curves and measured results, without any widget."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from labkit import data as datasets
+from labkit import layers, storage, zoo
+from labkit.evaluate import Evaluator
+from labkit.live.loop import Stale
+from labkit.measure import macs
+from labkit.methods import Curve, Method, Picture
+
+OWN = "your network"
+WHOLE = "whole network"
+SPAN_S = 0.12  # between two pictures while the full split is evaluated
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen in a panel. `value` None stands for the knob's start, `where` None for the whole network."""
+
+    method: str
+    network: str
+    data: str
+    where: str | None = None
+    device: str = "cpu"
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that a method starts from: the original, or what was kept of earlier methods."""
+
+    model: nn.Module
+    kept: tuple[str, ...] = ()
+
+
+@dataclass
+class Result:
+    """What is known about one compressed model; the later fields are filled as they are measured."""
+
+    choice: Choice
+    base: Base
+    model: nn.Module
+    size: storage.Size
+    macs: int
+    estimate: Any = None
+    picture: Picture | None = None
+    accuracy: Any = None
+    predictions: torch.Tensor | None = None
+    complete: bool = False
+    latency: Any = None
+    tuned: bool = False
+
+
+@dataclass
+class Subject:
+    """One uncompressed network on one data set, with all that is measured only once."""
+
+    name: str
+    data: datasets.Data
+    device: str
+    evaluator: Evaluator
+    base: Base
+    size: storage.Size
+    macs: int
+    latency: Any = None
+
+
+@dataclass
+class Recent:
+    """A cache that forgets what was not used for longest."""
+
+    limit: int
+    items: OrderedDict = field(default_factory=OrderedDict)
+
+    def get(self, key, make: Callable[[], Any]) -> Any:
+        """Return what is stored under the key, making it first where it is not."""
+        if key not in self.items:
+            self.items[key] = make()
+        self.items.move_to_end(key)
+        while len(self.items) > self.limit:
+            self.items.popitem(last=False)
+        return self.items[key]
+
+
+class Bench:
+    """Computes what a panel shows, coarse first; only the panel's worker thread calls it."""
+
+    def __init__(self, methods: Sequence[Method], own: nn.Module | None, split: str):
+        self.methods = {method.title: method for method in methods}
+        self.own, self.split = own, split
+        self._subjects, self._curves, self._results = Recent(2), Recent(4), Recent(24)
+
+    def networks(self, data: str) -> list[str]:
+        """List the networks to choose from for a data set."""
+        names = [" ".join(filter(None, (name, variant))) for name, on, variant in zoo.available() if on == data]
+        return [OWN] * (self.own is not None) + names
+
+    def data_sets(self, always: str) -> list[str]:
+        """List the data sets for which there is a trained network."""
+        return list(dict.fromkeys([always, *(on for _, on, _ in zoo.available())]))
+
+    def opened(self, choice: Choice) -> bool:
+        """Say whether `subject` answers at once."""
+        return (choice.network, choice.data, choice.device) in self._subjects.items
+
+    def clear(self) -> None:
+        """Forget everything that was computed."""
+        for cache in (self._subjects, self._curves, self._results):
+            cache.items.clear()
+
+    def subject(self, choice: Choice) -> Subject:
+        """Load the network and its data, and measure it uncompressed."""
+        key = (choice.network, choice.data, choice.device)
+        return self._subjects.get(key, lambda: self._open(*key))
+
+    def _open(self, network: str, data_name: str, device: str) -> Subject:
+        data = datasets.load(data_name)
+        if network == OWN:
+            model = layers.adopt(self.own).eval()
+        else:
+            name, _, variant = network.partition(" ")
+            model = zoo.load(name, data_name, variant)
+        evaluator = Evaluator(model, data, self.split, device)
+        return Subject(network, data, device, evaluator, Base(model), storage.size(model), macs(model, data.image_shape))
+
+    def curve(self, choice: Choice, base: Base) -> Curve:
+        """Prepare a method for a base, once."""
+        def make() -> tuple[Base, Curve]:
+            method = self.methods[choice.method]
+            return base, method.prepare(base.model, self.subject(choice).data, choice.where)
+
+        # The base is kept beside its curve: a key by id is sound only as long as the object lives.
+        return self._curves.get((id(base), choice.method, choice.where, choice.data), make)[1]
+
+    def settle(self, choice: Choice, base: Base) -> Choice:
+        """Put the knob's start where no value is chosen, or one that this knob does not have."""
+        knob = self.curve(choice, base).knob
+        return choice if choice.value in knob.values else replace(choice, value=knob.start)
+
+    def coarse(self, choice: Choice, base: Base) -> Result:
+        """Compress, count the bytes, estimate the accuracy: what a finger waits for."""
+        return self._results.get((id(base), choice), lambda: self._coarse(choice, base))
+
+    def _coarse(self, choice: Choice, base: Base) -> Result:
+        curve = self.curve(choice, base)
+        result = self.describe(choice, base, curve.at(choice.value).eval())
+        result.picture = self.picture(curve, choice)
+        return result
+
+    def describe(self, choice: Choice, base: Base, model: nn.Module) -> Result:
+        """Measure a model coarsely."""
+        subject = self.subject(choice)
+        result = Result(choice, base, model, storage.size(model), macs(model, subject.data.image_shape))
+        result.estimate = subject.evaluator.estimate(model)
+        return result
+
+    def picture(self, curve: Curve, choice: Choice) -> Picture | None:
+        """Take the method's picture of the chosen layer, or of the largest one that it touches."""
+        paths = sorted(layers.layers(curve.model).items(), key=lambda item: -item[1].weight.shape.numel())
+        for path in [choice.where] if choice.where else [path for path, _ in paths]:
+            try:
+                return curve.picture(choice.value, path)
+            except (ValueError, NotImplementedError):
+                continue
+        return None
+
+    def refine(self, result: Result, stale: Stale) -> Iterator[None]:
+        """Fill in the accuracy on the whole split, then the time for one picture."""
+        subject = self.subject(result.choice)
+        shown = time.perf_counter()
+        if not result.complete:
+            for full in subject.evaluator.full(result.model, stale):
+                result.accuracy, result.predictions, result.complete = full.accuracy, full.predictions, full.done
+                if full.done or time.perf_counter() - shown > SPAN_S:
+                    yield
+                    shown = time.perf_counter()
+        if result.complete and result.latency is None and not stale():
+            from labkit.latency import latency
+
+            shape = subject.data.image_shape
+            if subject.latency is None:
+                subject.latency = latency(subject.base.model, shape, batch=1)
+            if not stale():
+                result.latency = latency(result.model, shape, batch=1)
+                yield
+
+    def ahead(self, choice: Choice, base: Base) -> Iterator[None]:
+        """Compute the values next to the knob, so that the next key press finds them."""
+        values = self.curve(choice, base).knob.values
+        here = values.index(choice.value)
+        for step in (1, -1, 2, -2):
+            if 0 <= here + step < len(values):
+                self.coarse(replace(choice, value=values[here + step]), base)
+                yield

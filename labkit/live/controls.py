@@ -1,0 +1,59 @@
+"""What the choices and the knob look like, as plain data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from labkit import hardware, layers
+from labkit.live.bench import WHOLE, Result
+from labkit.methods import Method
+
+if TYPE_CHECKING:
+    from labkit.live.stage import Stage
+
+
+def title(method: Method, kept: tuple[str, ...]) -> dict:
+    """Return the method's card: its idea, equation, what it stores, its drawback and its paper."""
+    fields = ("title", "idea", "equation", "stores", "drawback", "paper")
+    return {name: getattr(method, name) for name in fields} | {"kept": list(kept)}
+
+
+def view(stage: Stage) -> dict:
+    """Return the options of each choice, the knob with its values, and what the buttons can do."""
+    bench, result = stage.bench, stage.result
+    choice = result.choice
+    knob = bench.curve(choice, result.base).knob
+    devices = hardware.devices()
+    return {
+        "choices": [
+            options("method", "method", list(bench.methods), choice.method),
+            options("network", "network", bench.networks(choice.data), choice.network),
+            options("data", "data", stage.data_sets, choice.data),
+            options("where", "where", [WHOLE, *layers.layers(result.base.model)], choice.where or WHOLE),
+            options("device", "device", list(devices), choice.device, list(devices.values())),
+        ],
+        "knob": {
+            "label": knob.label,
+            "name": knob.name,
+            "shown": [knob.show(value) for value in knob.values],
+            "index": knob.values.index(choice.value),
+        },
+        "seq": stage.seq,
+        "undo": len(stage.history) > (stage.history[-1:] == [result]),
+        "training": stage.training,
+    }
+
+
+def options(name: str, label: str, values: list[str], value: str, shown: list[str] | None = None) -> dict:
+    """Describe one choice."""
+    return {"name": name, "label": label, "values": values, "value": value, "shown": shown or values}
+
+
+def place(result: Result) -> str:
+    """Say where it was computed."""
+    if result.choice.device != "cpu":
+        return hardware.devices()[result.choice.device]
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"

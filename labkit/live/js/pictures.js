@@ -1,0 +1,124 @@
+// The method's own picture: each kind is drawn here once, for all methods.
+
+function pictureView(part, paint) {
+  return (PICTURES[part.kind] || noPicture)(part, paint);
+}
+
+function noPicture(part, paint) {
+  const hidden = { visible: false };
+  const note = { text: part.text, showarrow: false, x: 0.5, y: 0.5, xref: "paper", yref: "paper", font: { color: paint.quiet } };
+  return { data: [], layout: { xaxis: hidden, yaxis: hidden, annotations: [note] } };
+}
+
+function histogramPicture(part, paint) {
+  const step = (part.to - part.from) / part.values.length;
+  const top = Math.max(...part.values);
+  const many = part.marks.length > 32;
+  return {
+    data: [
+      {
+        type: "bar",
+        x: part.values.map((_, index) => part.from + (index + 0.5) * step),
+        y: part.values,
+        width: step,
+        marker: { color: paint.data, opacity: 0.5 },
+        hovertemplate: "%{x:.3f}: %{y}<extra></extra>",
+      },
+      {
+        x: many ? [] : part.marks.flatMap((mark) => [mark, mark, null]),
+        y: many ? [] : part.marks.flatMap(() => [0, top * 1.06, null]),
+        mode: "lines",
+        line: { color: paint.finger, width: 1.5 },
+        hoverinfo: "skip",
+      },
+      {
+        x: part.marks,
+        y: part.marks.map(() => 0),
+        mode: "markers",
+        marker: { symbol: "triangle-up", size: many ? 7 : 12, color: paint.finger },
+        cliponaxis: false,
+        hovertemplate: "%{x:.4f}<extra></extra>",
+      },
+    ],
+    layout: {
+      bargap: 0,
+      margin: { l: 56, r: 14, t: 8, b: 42 },
+      xaxis: { title: part.x, nticks: 7 },
+      yaxis: { title: part.y, range: [-0.05 * top, 1.08 * top], nticks: 6 },
+    },
+  };
+}
+
+function spectrumPicture(part, paint) {
+  const cut = part.marks[0] ?? Infinity;
+  const x = part.values.map((_, index) => index * part.step + 1);
+  const half = (inside) => ({
+    type: "bar",
+    x: x.filter((index) => inside === index <= cut),
+    y: part.values.filter((_, index) => inside === x[index] <= cut),
+    width: part.step,
+    hovertemplate: "%{x}: %{y:.3f}<extra></extra>",
+  });
+  const top = Math.max(...part.values);
+  return {
+    data: [
+      { ...half(true), marker: { color: paint.data, opacity: 0.6 } },
+      { ...half(false), marker: { color: "rgba(0,0,0,0)", line: { color: paint.quiet, width: 0.8 } } },
+      {
+        x: part.marks.flatMap((mark) => [mark + 0.5, mark + 0.5, null]),
+        y: part.marks.flatMap(() => [0, top * 1.05, null]),
+        mode: "lines",
+        line: { color: paint.finger, width: 2.5 },
+        hoverinfo: "skip",
+      },
+    ],
+    layout: {
+      bargap: 0,
+      barmode: "overlay",
+      xaxis: { title: part.x, nticks: 7, range: [0.5 - 0.02 * x.length * part.step, (x.length + 0.5) * part.step] },
+      yaxis: { title: part.y, range: [0, 1.08 * top], nticks: 6 },
+    },
+  };
+}
+
+// One or many small matrices as tiles; a byte of 128 is zero.
+function tilesPicture(part, paint) {
+  const [count, height, width] = part.shape;
+  const bytes = Uint8Array.from(atob(part.bytes), (letter) => letter.charCodeAt(0));
+  const across = Math.ceil(Math.sqrt((count * height * 1.6) / width));
+  const down = Math.ceil(count / across);
+  const gap = count > 1 ? 1 : 0;
+  const z = Array.from({ length: down * (height + gap) }, () => new Array(across * (width + gap)).fill(null));
+  for (let tile = 0; tile < count; tile++)
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++)
+        z[Math.floor(tile / across) * (height + gap) + row][(tile % across) * (width + gap) + column] =
+          ((bytes[(tile * height + row) * width + column] - 128) / 127) * part.top;
+  const grey = part.kind === "images";
+  const scale = grey
+    ? [[0, "black"], [1, "white"]]
+    : [[0, paint.data], [0.5, paint.surface], [1, paint.original]];
+  const bare = { showgrid: false, showticklabels: false };
+  return {
+    data: [
+      {
+        type: "heatmap", z, colorscale: scale, zmin: grey ? 0 : -part.top, zmax: part.top, showscale: !grey,
+        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: paint.quiet }, nticks: 5 },
+        hovertemplate: "%{z:.3f}<extra></extra>",
+      },
+    ],
+    layout: {
+      margin: { l: 24, r: 8, t: 8, b: 30 },
+      xaxis: { ...bare, title: part.x },
+      yaxis: { ...bare, title: part.y, autorange: "reversed", scaleanchor: count > 1 ? "x" : undefined },
+    },
+  };
+}
+
+const PICTURES = {
+  histogram: histogramPicture,
+  spectrum: spectrumPicture,
+  matrix: tilesPicture,
+  filters: tilesPicture,
+  images: tilesPicture,
+};

@@ -1,0 +1,119 @@
+// The views: each turns its part, small plain data, into plotly's traces.
+
+const KB = 1000;
+const nice = [1, 2, 5];
+
+// 1-2-5 steps between two numbers, at most so many.
+function steps(low, high, most) {
+  const all = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+    for (const digit of nice) all.push(digit * 10 ** power);
+  const inside = all.filter((value) => value >= low && value <= high);
+  return inside.length > most ? inside.filter((value) => /^[0.]*1/.test(String(value))) : inside;
+}
+
+// Accuracy against bytes. The axes grow when a point leaves them and never shrink, so that nothing jumps.
+function tradeoffView() {
+  let span = null;
+  return (part, paint) => {
+    const { now, original, guess, trail } = part;
+    const points = [now, original, ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
+    const key = String(original);
+    if (!span || span.key !== key || part.fresh)
+      span = { key, low: original[0] / 16, high: original[0] * 1.5, floor: Math.min(original[1] - 14, 82) };
+    for (const [size, accuracy] of points) {
+      span.low = Math.min(span.low, size / 1.4);
+      span.high = Math.max(span.high, size * 1.5);
+      while (accuracy < span.floor + 2 && span.floor > 0) span.floor = Math.max(0, span.floor - 14);
+    }
+    const ceiling = Math.min(101, Math.max(...points.map((point) => point[1])) + 3);
+    const data = trail.map(({ name, points }) => ({
+      x: points.map((point) => point[0] / KB),
+      y: points.map((point) => point[1]),
+      mode: "lines+markers",
+      name,
+      line: { dash: "dot", width: 1.5, color: paint.quiet },
+      marker: { size: 8, color: paint.pale, line: { width: 1, color: paint.data } },
+      hovertemplate: `${name}<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
+    }));
+    const labelled = (point, text, symbol, size, color, side) => ({
+      x: [point[0] / KB],
+      y: [point[1]],
+      text: [text],
+      mode: "markers+text",
+      textposition: side,
+      textfont: { color },
+      marker: { symbol, size, color, line: { width: 1, color: paint.surface } },
+      hovertemplate: `${text}: %{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
+    });
+    data.push(labelled(original, "original ", "star", 18, paint.original, "middle left"));
+    if (guess) data.push(labelled(guess, "  your guess", "diamond", 14, paint.text, "middle right"));
+    data.push({
+      x: [now[0] / KB],
+      y: [now[1]],
+      error_y: {
+        type: "data", symmetric: false, color: paint.finger, thickness: 2, width: 6,
+        array: [now[3] - now[1]], arrayminus: [now[1] - now[2]],
+      },
+      mode: "markers",
+      marker: {
+        size: 16,
+        symbol: part.estimate ? "circle-open" : "circle",
+        color: paint.finger,
+        line: { width: part.estimate ? 3 : 1.5, color: part.estimate ? paint.finger : paint.surface },
+      },
+      hovertemplate: `now${part.estimate ? " (estimate)" : ""}: %{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
+    });
+    const low = span.low / KB;
+    const high = span.high / KB;
+    const ticks = steps(low, high, 9);
+    return {
+      data,
+      layout: {
+        xaxis: {
+          type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks,
+          ticktext: ticks.map((value) => value.toLocaleString("en")), title: "size of the saved file, KB (log)",
+        },
+        yaxis: { range: [span.floor, ceiling], title: `accuracy, % (${part.split})`, nticks: 8 },
+      },
+    };
+  };
+}
+
+function sizesView(part, paint) {
+  const names = part.rows.map((row) => row[0]);
+  const top = Math.max(...part.rows.map((row) => Math.max(row[1], row[2]))) / KB;
+  const bar = { type: "bar", orientation: "h", y: names, width: 0.72 };
+  return {
+    data: [
+      {
+        ...bar,
+        x: part.rows.map((row) => row[1] / KB),
+        marker: { color: paint.data },
+        hovertemplate: "%{y} now: %{x:.4~r} KB<extra></extra>",
+      },
+      {
+        ...bar,
+        x: part.rows.map((row) => row[2] / KB),
+        marker: { color: "rgba(0,0,0,0)", line: { color: paint.quiet, width: 1.2 } },
+        hovertemplate: "%{y} originally: %{x:.4~r} KB<extra></extra>",
+      },
+      {
+        x: part.rows.map((row) => Math.max(row[1], row[2]) / KB),
+        y: names,
+        text: part.rows.map((row) => ` ${row[3]}`),
+        mode: "text",
+        textposition: "middle right",
+        textfont: { color: paint.text },
+        cliponaxis: false,
+        hoverinfo: "skip",
+      },
+    ],
+    layout: {
+      barmode: "overlay",
+      margin: { l: 12 + 7 * Math.max(...names.map((name) => name.length)), r: 14, t: 4, b: 42 },
+      xaxis: { range: [0, top * 1.2], title: "KB of the file: filled = now, outline = original", nticks: 6 },
+      yaxis: { autorange: "reversed", showgrid: false, tickfont: { color: paint.text } },
+    },
+  };
+}

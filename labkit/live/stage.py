@@ -1,0 +1,137 @@
+"""What a panel shows now: only its worker thread writes here, and every change is sent at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from torch import Tensor
+
+from labkit.live import controls
+from labkit.live.bench import Base, Bench, Choice, Result, Subject
+from labkit.live.loop import Stale
+from labkit.live.views import words
+from labkit.live.views.flips import flips
+from labkit.live.views.picture import picture
+from labkit.live.views.sizes import sizes
+from labkit.live.views.tiles import tiles
+from labkit.live.views.tradeoff import Trail, tradeoff
+from labkit.methods import Knob
+
+HISTORY = 50  # steps that can be undone
+
+
+class Stage:
+    """Turns choices into results and results into parts: small dicts, one for each view.
+
+    `send(parts)` gets the parts that changed. `parts` holds all of them, for who comes later.
+    """
+
+    def __init__(self, bench: Bench, send: Callable[[dict], None], data_sets: list[str]):
+        self.bench, self.send, self.data_sets = bench, send, data_sets
+        self.base: Base | None = None
+        self.result: Result | None = None
+        self.history: list[Result] = []
+        self.trail = Trail()
+        self.guess: tuple[int, float] | None = None
+        self.before: Tensor | None = None  # which pictures were right at the knob's last resting place
+        self.parts: dict = {}
+        self.training: dict | None = None
+        self.knob: Knob | None = None
+        self.seq = 0  # the browser's latest wish that was taken up
+
+    @property
+    def subject(self) -> Subject:
+        """The uncompressed network behind what is shown."""
+        return self.bench.subject(self.result.choice)
+
+    def show(self, choice: Choice, stale: Stale) -> Iterator[None]:
+        """Compress, show the estimate, and refine it until everything is measured or it is stale."""
+        if not self.bench.opened(choice):
+            self.update(say={"text": f"Opening {choice.network} on {choice.data} …", "rest": False})
+        subject = self.bench.subject(choice)
+        now = self.result
+        if now is None or (now.choice.network, now.choice.data) != (choice.network, choice.data):
+            self.base, self.trail, self.before = subject.base, Trail(), None
+        choice = self.bench.settle(choice, self.base)
+        yield from self.arrive(self.bench.coarse(choice, self.base), stale)
+
+    def arrive(self, result: Result, stale: Stale) -> Iterator[None]:
+        """Show a result as it is known, then each time that more is known."""
+        self.result, self.base = result, result.base
+        self.present()
+        yield
+        for _ in self.bench.refine(result, stale):
+            self.present()
+            yield
+        if result.complete:
+            self.rest()
+
+    def rest(self) -> None:
+        """Remember where the knob came to rest, for the button Undo and for the next flips."""
+        if not self.history or self.history[-1] is not self.result:
+            self.history = [*self.history[1 - HISTORY :], self.result]
+            self.before = self.result.predictions == self.subject.data.split(self.bench.split).labels
+            self.update(controls=controls.view(self))
+
+    def present(self) -> None:
+        """Send all views of the result."""
+        result, subject, split = self.result, self.subject, self.bench.split
+        knob = self.knob = self.bench.curve(result.choice, result.base).knob
+        best = result.accuracy or result.estimate
+        series = " + ".join([*result.base.kept, result.choice.method]) + (f" in {result.choice.where}" if result.choice.where else "")
+        self.trail.visit(f"fine-tuning {series}" if result.tuned else series, self._key(), result.size.total, best.value)
+        parts = {
+            "title": controls.title(self.bench.methods[result.choice.method], result.base.kept),
+            "controls": controls.view(self),
+            "tiles": tiles(subject, result, split),
+            "tradeoff": tradeoff(subject, result, split, self.guess),
+            "trail": self.trail.view(),
+            "picture": picture(result.picture),
+            "sizes": sizes(subject, result),
+            "say": {"text": sentence(subject, result, split, knob), "rest": result.complete},
+            "alert": "",
+        }
+        if result.complete:
+            parts["flips"] = flips(subject, result, split, self.before)
+        self.update(**parts)
+
+    def _key(self) -> object:
+        return len(self.trail.points) if self.training else (self.result.choice.value, self.result.tuned)
+
+    def update(self, **parts) -> None:
+        """Send the parts that differ from what was sent before."""
+        changed = {name: part for name, part in parts.items() if self.parts.get(name) != part}
+        self.parts = {**self.parts, **changed}
+        if changed:
+            self.send(changed)
+
+    def failed(self, error: Exception) -> None:
+        """Say in one sentence what went wrong; the views keep the last good result."""
+        said = str(error).strip() or type(error).__name__
+        if not isinstance(error, (ValueError, RuntimeError, OSError)):
+            said = f"{type(error).__name__}: {said}"
+        still = ""
+        if self.result is not None:
+            still = f" Shown is still: {self.result.choice.method}, {words.setting(self.knob, self.result.choice.value)}."
+            self.update(controls=controls.view(self))
+        self.update(alert=f"{said.rstrip('.')}.{still}")
+
+    def restart(self, base: Base) -> Choice:
+        """Return the choice that starts the present method anew from another base."""
+        self.base = base
+        return replace(self.result.choice, value=None)
+
+
+def sentence(subject: Subject, result: Result, split: str, knob: Knob) -> str:
+    """Say everything in one sentence."""
+    best = result.accuracy or result.estimate
+    done = [*result.base.kept, f"{words.setting(knob, result.choice.value)}{', fine-tuned' if result.tuned else ''}"]
+    ratio = subject.size.total / result.size.total
+    smaller = f"{words.figures(ratio)} times smaller than" if ratio > 1.05 else "about as large as"
+    counted = f"{best.images:,} {split} pictures" + ("" if result.complete else ", an estimate")
+    place = f" in {result.choice.where}" if result.choice.where else ""
+    return (
+        f"{', then '.join(done)}{place}: {words.percent(best.value)}, {words.size(result.size.total)}, "
+        f"{smaller} the original. {counted}, {controls.place(result)}."
+    )

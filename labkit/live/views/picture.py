@@ -1,0 +1,69 @@
+"""The method's own picture, made small enough for the wire."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+
+from labkit.methods import Picture
+
+POINTS = 128  # of a histogram or a spectrum
+MARKS = 256
+PIXELS = 1600  # of all matrices, filters and images together
+
+
+def picture(shown: Picture | None) -> dict:
+    """Return a method's picture as JSON data; None stands for a method that has none."""
+    if shown is None:
+        return {"kind": "none", "title": "What the method did", "text": "This method has no picture of this layer."}
+    view = {"kind": shown.kind, "title": shown.title, "x": shown.x, "y": shown.y, "text": shown.text}
+    return view | _DRAW.get(shown.kind, _curve)(np.asarray(shown.values), shown)
+
+
+def _histogram(values: np.ndarray, shown: Picture) -> dict:
+    edges = np.asarray(shown.edges, dtype=float)
+    while len(values) > POINTS:  # neighbours share a bar
+        if len(values) % 2:
+            values, edges = np.append(values, 0), np.append(edges, 2 * edges[-1] - edges[-2])
+        values, edges = values.reshape(-1, 2).sum(1), edges[::2]
+    return {"values": [int(v) for v in values], "from": _short(edges[0]), "to": _short(edges[-1]), "marks": _marks(shown)}
+
+
+def _curve(values: np.ndarray, shown: Picture) -> dict:
+    step = -(-len(values) // POINTS)
+    return {"values": [_short(v) for v in values[::step]], "step": step, "marks": _marks(shown)}
+
+
+def _marks(shown: Picture) -> list[float]:
+    marks = np.asarray(shown.marks).flatten()
+    return [_short(mark) for mark in marks[:: max(1, -(-len(marks) // MARKS))]]
+
+
+def _matrix(values: np.ndarray, shown: Picture) -> dict:
+    step = max(1, int(np.ceil(np.sqrt(values.size / PIXELS))))
+    return _bytes(values[::step, ::step][None], rows=values.shape[0], columns=values.shape[1])
+
+
+def _tiles(values: np.ndarray, shown: Picture) -> dict:
+    return _bytes(values[: max(1, PIXELS // values[0].size)], rows=values.shape[1], columns=values.shape[2])
+
+
+def _bytes(values: np.ndarray, rows: int, columns: int) -> dict:
+    """Send numbers as one byte each, 128 for zero, so that the colour of zero is always the same."""
+    top = float(np.abs(values).max()) or 1.0
+    whole = np.round(values / top * 127 + 128).astype(np.uint8)
+    return {
+        "shape": list(whole.shape),
+        "top": _short(top),
+        "rows": rows,
+        "columns": columns,
+        "bytes": base64.b64encode(whole.tobytes()).decode(),
+    }
+
+
+def _short(value: float) -> float:
+    return float(f"{float(value):.4g}")
+
+
+_DRAW = {"histogram": _histogram, "spectrum": _curve, "matrix": _matrix, "filters": _tiles, "images": _tiles}

@@ -1,0 +1,89 @@
+"""Five tiles with the numbers: accuracy, file, bits per weight, multiplications, time."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from labkit import layers
+from labkit.live.bench import Result, Subject
+from labkit.live.views import words
+from labkit.measure import parameters
+from labkit.weights import Codebook
+
+
+def tiles(subject: Subject, result: Result, split: str) -> list[dict]:
+    """Return label, value and note of each tile."""
+    return [
+        accuracy(subject, result, split),
+        {
+            "label": "saved file",
+            "value": words.size(result.size.total),
+            "note": _against(subject.size.total / result.size.total, "smaller", "larger"),
+        },
+        code_length(subject, result),
+        {
+            "label": "multiplications per picture",
+            "value": words.count(result.macs),
+            "note": _against(subject.macs / max(result.macs, 1), "fewer", "more"),
+        },
+        time(subject, result),
+    ]
+
+
+def accuracy(subject: Subject, result: Result, split: str) -> dict:
+    """Show the accuracy with its 95 % interval, and the change against the original."""
+    best, reference = result.accuracy or result.estimate, subject.evaluator.reference.value
+    half = (best.high - best.low) / 2
+    about = "" if result.complete else "≈ "
+    return {
+        "label": f"accuracy ({split}{'' if result.complete else ', estimate'})",
+        "value": about + words.percent(best.value),
+        "note": f"± {100 * half:.1f} · {words.points(best.value - reference)}",
+    }
+
+
+def code_length(subject: Subject, result: Result) -> dict:
+    """Show the file's bits for each weight of the original, and the entropy of the codes where there are codes."""
+    weights = sum(math.prod(layer.weight.shape) for layer in layers.layers(subject.base.model).values())
+    bits = 8 * result.size.total / weights
+    entropy = code_entropy(result.model)
+    stored = parameters(result.model)
+    note = f"{words.count(stored)} numbers" if entropy is None else f"code entropy {entropy:.2f}"
+    return {"label": "file bits per weight", "value": f"{words.figures(bits)} bit", "note": note}
+
+
+def code_entropy(model: torch.nn.Module) -> float | None:
+    """Average the entropy of all codebooks' codes, in bits for each code; None without codebooks.
+
+    No code that treats each number by itself is shorter (Shannon 1948).
+    """
+    bits = total = 0.0
+    for module in model.modules():
+        if isinstance(module, Codebook) and module.codes.numel():
+            share = torch.bincount(module.codes.flatten().long()).double() / module.codes.numel()
+            share = share[share > 0]
+            bits -= float((share * share.log2()).sum()) * module.codes.numel()
+            total += module.codes.numel()
+    return bits / total if total else None
+
+
+def time(subject: Subject, result: Result) -> dict:
+    """Show the median time for one picture, measured on this machine."""
+    tile = {"label": "time per picture, batch 1", "value": "…", "note": "measured at rest"}
+    if result.latency is not None:
+        tile["value"] = words.seconds(result.latency.median)
+        tile["note"] = _against(subject.latency.median / result.latency.median, "faster", "slower")
+    return tile
+
+
+def _against(ratio: float, better: str, worse: str) -> str:
+    """Say a ratio against the original.
+
+    >>> _against(1.0, "fewer", "more"), _against(2.5, "fewer", "more"), _against(0.5, "faster", "slower")
+    ('as the original', '2.50× fewer', '2.00× slower')
+    """
+    if abs(ratio - 1) < 0.05:
+        return "as the original"
+    return f"{words.figures(ratio)}× {better}" if ratio > 1 else f"{words.figures(1 / max(ratio, 1e-9))}× {worse}"
