@@ -33,9 +33,7 @@ def main() -> None:
     say("Installing the lab's packages into .venv; this takes some minutes, once.")
     package = f"{ROOT}[test]" if options.test else str(ROOT)
     if not pip("install", "--editable", package, "--constraint", str(CONSTRAINTS)):
-        sys.exit(
-            "The packages could not be installed: pip's last lines say why. Start again, and it goes on from here."
-        )
+        sys.exit("The packages could not be installed: pip's last lines say why. Start again to go on from here.")
     STAMP.write_text(wanted() + (" test" if options.test else "") + "\n")
 
 
@@ -75,9 +73,7 @@ def choose_torch(cpu: bool) -> None:
         return
     if not cpu:
         if not (shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()):
-            say(
-                "No NVIDIA card is found, and PyTorch's ordinary build may bring gigabytes for one: CPU=1 does without."
-            )
+            say("No NVIDIA card is here, and PyTorch's ordinary build may bring gigabytes for one: CPU=1 does without.")
         return
     say("Installing PyTorch's CPU builds.")
     # What they depend on comes afterwards, from the usual place and in the locked versions.
@@ -109,7 +105,7 @@ def ordinary_is_cpu(pins: list[str]) -> bool:
 
 def pip(*arguments: str) -> bool:
     """Run the environment's pip, with its progress where somebody watches, and say whether it succeeded."""
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    quiet = [] if sys.stdout.isatty() else ["-qq"]
     command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, *quiet]
     return subprocess.run(command).returncode == 0
 

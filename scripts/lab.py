@@ -34,13 +34,21 @@ def start(*more: str) -> tuple[list[str], dict[str, str]]:
         f"--ServerApp.root_dir={NOTEBOOKS if has_first else ROOT}",
         f"--LabApp.default_url=/lab/tree/{FIRST}" if has_first else "--LabApp.default_url=/lab",
         "--ServerApp.answer_yes=True",  # Ctrl-C stops at once
-        "--log-level=WARN",
+        *("--ServerApp.log_level=WARN", "--LabApp.log_level=WARN"),
     ]
     if not has_screen():
         options.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container
         options.append("--allow-root")
-    return [sys.executable, "-m", "jupyterlab", *options, *more], os.environ | settings()
+    return [
+        sys.executable,
+        "-W",
+        "ignore::DeprecationWarning",
+        "-m",
+        "jupyterlab",
+        *options,
+        *more,
+    ], os.environ | settings()
 
 
 def settings() -> dict[str, str]:
