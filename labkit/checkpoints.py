@@ -96,7 +96,7 @@ def describe(trainer: Trainer, data: Data, path: Path, name: str, variant: str) 
         "parameters": zoo.parameters(model),
         "recipe": trainer.describe(),
         "train_images": len(data.train),
-        "accuracy": {split: round(result, 6) for split, result in results.items()},
+        "accuracy": {split: round(result.value, 6) for split, result in results.items()},
         "images": {"validation": len(data.validation), "test": len(data.test)},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
