@@ -16,6 +16,7 @@ O(n) to encode and decode a text of n, all n at once.
 from __future__ import annotations
 
 import heapq
+import math
 
 import numpy as np
 
@@ -34,8 +35,8 @@ def entropy(counts: np.ndarray) -> float:
     1.5
     """
     counts = counts[counts > 0]
-    share = counts / counts.sum()
-    return float(-(share * np.log2(share)).sum())
+    total = float(counts.sum())
+    return math.log2(total) - float(counts @ np.log2(counts)) / total
 
 
 def code_lengths(counts: np.ndarray) -> np.ndarray:

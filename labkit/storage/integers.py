@@ -6,12 +6,13 @@ the symbol E says "skip E and go on", so that a few long gaps do not make all ot
 `COLUMNS`: the same, with the positions of a matrix counted down its columns: shorter where whole
 columns are empty. The positions are a set, so they come back sorted, and nothing else moves.
 
-With E = 1 the gaps are a bitmap, with a large E a list; the E that gives the shortest stream is taken.
+With E = 1 the gaps are a bitmap, with a large E a list. The entropy tells which E are promising, and
+the shortest stream is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ from labkit.storage.errors import FileError
 
 OFFSETS, GAPS, COLUMNS = range(3)
 WIDEST_ESCAPE = 20  # bits
+ESCAPES = 9  # escapes tried: one much below or above the mean gap cannot be best
+BUILT = 2  # codes built for the escapes that promise most
+LONG = 16  # escapes for each position at most
 COUNTABLE = 1 << 16  # a histogram of up to so many cells is cheap
 
 
@@ -41,13 +45,17 @@ def plan(numbers: np.ndarray, grid: tuple[int, int] | None = None) -> Plan:
     """
     if not len(numbers):
         return Plan(0, bytes)
-    plans = [plan_offsets(numbers)]
-    if _ascending(numbers):
-        plans.append(plan_gaps(numbers.astype(np.int64), bytes([GAPS])))
-        if grid is not None and min(grid) > 1 and int(numbers[-1]) < grid[0] * grid[1]:
-            turned = np.sort(_transpose(numbers.astype(np.int64), grid))
-            plans.append(plan_gaps(turned, bytes([COLUMNS]) + varint(grid[0]) + varint(grid[1])))
-    return min(plans, key=lambda choice: choice.size)
+    if not _ascending(numbers):
+        return plan_offsets(numbers)
+    turnable = grid is not None and min(grid) > 1 and int(numbers[-1]) < grid[0] * grid[1]
+    largest = grid[0] * grid[1] if turnable else int(numbers[-1])
+    positions = numbers.astype(np.int32 if largest < 2**31 - 1 else np.int64)  # half as wide is twice as fast
+    folds = list(_folds(positions, bytes([GAPS])))
+    if turnable:
+        turned = np.sort(_transpose(positions, grid))
+        folds += _folds(turned, bytes([COLUMNS]) + varint(grid[0]) + varint(grid[1]))
+    promising = sorted(folds, key=lambda fold: fold.least)[:BUILT]
+    return min([plan_offsets(numbers), *(fold.plan() for fold in promising)], key=lambda choice: choice.size)
 
 
 def plan_offsets(numbers: np.ndarray) -> Plan:
@@ -67,32 +75,39 @@ def plan_offsets(numbers: np.ndarray) -> Plan:
     return Plan(len(head) + coding.size, lambda: head + coding.encode(offsets()))
 
 
-def plan_gaps(positions: np.ndarray, head: bytes) -> Plan:
-    """Plan strictly ascending positions as gaps, with the escape that makes them shortest."""
+@dataclass(frozen=True)
+class Fold:
+    """Gaps with one escape: the histogram of their symbols, and about the bytes that they take at least."""
+
+    gaps: np.ndarray
+    escape: int
+    escapes: int
+    counts: np.ndarray
+    least: float
+    head: bytes
+
+    def plan(self) -> Plan:
+        """Plan the stream."""
+        coding = symbols.choose(self.counts)
+        head = self.head + varint(self.escape) + varint(self.escapes)
+        return Plan(len(head) + coding.size, lambda: head + coding.encode(_escaped(self.gaps, self.escape)))
+
+
+def _folds(positions: np.ndarray, head: bytes) -> Iterator[Fold]:
+    """Try escapes 2^b - 1 around the mean gap; what they cost follows from one histogram of the gaps."""
     gaps = np.diff(positions, prepend=-1) - 1
     sizes, counts = _histogram(gaps)
-    folds = []
-    for bits in range(1, WIDEST_ESCAPE + 1):
+    mean = float(counts @ np.log2(sizes + 1.0)) / len(gaps)  # in bits: a few long gaps hardly move it
+    for bits in range(max(1, int(mean)), WIDEST_ESCAPE + 1)[:ESCAPES]:
         escape = (1 << bits) - 1
         escapes = int((sizes // escape * counts).sum())
-        if escapes <= 16 * len(gaps):
-            folded = _fold(sizes, counts, escape, escapes)
-            equal = symbols.packed(len(gaps) + escapes, len(folded) - 1).size
-            folds.append((min(equal, symbols.least_size(folded)), escape, escapes, folded))
+        if escapes > LONG * len(gaps):
+            continue
+        folded = _fold(sizes, counts, escape, escapes)
+        equal = symbols.packed(len(gaps) + escapes, len(folded) - 1).size
+        yield Fold(gaps, escape, escapes, folded, len(head) + min(equal, symbols.least_size(folded)), head)
         if escape > sizes[-1]:
             break
-    best = None
-    for least, escape, escapes, folded in sorted(folds, key=lambda fold: fold[0]):
-        if best is not None and least >= best[0].size:
-            break  # no later one can be shorter
-        coding = symbols.choose(folded)
-        if best is None or coding.size < best[0].size:
-            best = coding, escape, escapes
-    if best is None:
-        return plan_offsets(positions)
-    coding, escape, escapes = best
-    head += varint(escape) + varint(escapes)
-    return Plan(len(head) + coding.size, lambda: head + coding.encode(_escaped(gaps, escape)))
 
 
 def decode(data: bytes, count: int) -> np.ndarray:
@@ -147,8 +162,10 @@ def _histogram(gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _fold(sizes: np.ndarray, counts: np.ndarray, escape: int, escapes: int) -> np.ndarray:
     """Return how often each symbol occurs once long gaps are escaped; the last one occurs."""
-    folded = np.bincount(sizes % escape, weights=counts).astype(np.int64)
-    return np.append(np.pad(folded, (0, escape - len(folded))), escapes) if escapes else folded
+    folded = np.bincount(sizes % escape, weights=counts, minlength=escape + 1 if escapes else 0).astype(np.int64)
+    if escapes:
+        folded[escape] = escapes
+    return folded
 
 
 def _escaped(gaps: np.ndarray, escape: int) -> np.ndarray:

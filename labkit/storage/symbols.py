@@ -61,7 +61,9 @@ def choose(counts: np.ndarray) -> Coding:
 
 def least_size(counts: np.ndarray) -> float:
     """Return a number of bytes below which no Huffman coding of this text can fall."""
-    return 3 + (huffman.entropy(counts) * float(counts.sum()) + np.count_nonzero(counts)) / 8 - 1e-6
+    present = int(np.count_nonzero(counts))
+    mask = packed_size(len(counts), 1) if present < len(counts) else 0
+    return 3 + mask + (huffman.entropy(counts) * float(counts.sum()) + present) / 8 - 1e-6
 
 
 def decode(stream: Bytes, count: int) -> np.ndarray:
