@@ -1,4 +1,4 @@
-"""The command line: `labkit train LeNet-5`."""
+"""The command line: `labkit train LeNet-5` and `labkit build`."""
 
 from __future__ import annotations
 
@@ -7,36 +7,48 @@ import sys
 
 from tqdm import tqdm
 
-from labkit import checkpoints, zoo
+from labkit import checkpoints, hardware, zoo
+from labkit.data import NAMES
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, or 1 after printing in one sentence what went wrong."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="labkit", description="The Compression Lab's tools.")
     commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="train a network of the zoo into data/checkpoints")
+    train = commands.add_parser("train", help="train a network of the zoo into data/checkpoints; a second run goes on")
     train.add_argument("network", choices=zoo.NETWORKS)
-    train.add_argument("--data", default="FashionMNIST")
+    train.add_argument("--data", default="FashionMNIST", choices=NAMES)
     train.add_argument("--variant", default="", help="plain: without moving the pictures, as the papers did")
-    train.add_argument("--device", default="cpu")
-    options = parser.parse_args(arguments)
+    train.add_argument("--device", default="cpu", help="cpu, cuda, mps, or auto for a GPU where there is one")
+    commands.add_parser("build", help="build the notebooks from notebooks/source (labkit build --help)", add_help=False)
+    options, rest = parser.parse_known_args(given)
+    if options.command == "build":
+        from labkit.course import build  # it needs the notebook tools, which training does not
+
+        return build.main(rest)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         return run_train(options)
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, ArithmeticError) as error:
         print(f"labkit: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("labkit: stopped; the same command goes on after the last whole epoch", file=sys.stderr)
+    return 1
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train with a progress bar; stopping it loses at most the epoch under way."""
-    bar = tqdm(total=0, unit="step", dynamic_ncols=True)
-    for progress in checkpoints.train(options.network, options.data, options.variant, device=options.device):
-        bar.total = progress.steps
-        bar.set_postfix(loss=f"{progress.loss:.3f}", accuracy=f"{100 * progress.accuracy:.1f} %")
-        bar.update(progress.step - bar.n)
-    bar.close()
+    device = str(hardware.device(options.device))
+    with tqdm(total=0, unit="step", dynamic_ncols=True) as bar:
+        for progress in checkpoints.train(options.network, options.data, options.variant, device=device):
+            bar.total = progress.steps
+            bar.set_postfix(loss=f"{progress.loss:.3f}", accuracy=f"{100 * progress.accuracy:.1f} %")
+            bar.update(progress.step - bar.n)
     card = zoo.card(options.network, options.data, options.variant)
-    print(f"{options.network} on {options.data}: " + ", ".join(f"{k} {100 * v:.2f} %" for k, v in card["accuracy"].items()))
+    reached = ", ".join(f"{split} {100 * share:.2f} %" for split, share in card["accuracy"].items())
+    print(f"{options.network} on {options.data}: {reached}")
     return 0
 
 

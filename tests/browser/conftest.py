@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripts import chromium
 
+from scripts import chromium
 from tests.browser import servers
 from tests.browser.pages import LabPage
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
+
 from scripts import lab
 
 ROOT = Path(__file__).resolve().parents[2]
