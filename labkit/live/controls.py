@@ -20,35 +20,31 @@ def title(method: Method, kept: tuple[str, ...]) -> dict:
     return {name: getattr(method, name) for name in fields} | {"kept": list(kept)}
 
 
-def view(stage: Stage) -> dict:
-    """Return the options of each choice, the knob with its values, and what the buttons can do."""
-    bench, result = stage.bench, stage.result
+def view(stage: Stage) -> dict[str, dict | list]:
+    """Return three parts: the options of each choice, the knob, and what the buttons can do.
+
+    The knob's place is a part of its own, since it is all that changes while a finger moves.
+    """
+    bench, result, knob = stage.bench, stage.result, stage.knob
     choice = result.choice
-    knob = bench.curve(choice, result.base).knob
     devices = hardware.devices()
     return {
         "choices": [
-            options("method", "method", list(bench.methods), choice.method),
-            options("network", "network", bench.networks(choice.data), choice.network),
-            options("data", "data", stage.data_sets, choice.data),
-            options("where", "where", [WHOLE, *layers.layers(result.base.model)], choice.where or WHOLE),
-            options("device", "device", list(devices), choice.device, list(devices.values())),
+            options("method", list(bench.methods), choice.method),
+            options("network", bench.networks(choice.data), choice.network),
+            options("data", stage.data_sets, choice.data),
+            options("where", [WHOLE, *layers.layers(result.base.model)], choice.where or WHOLE),
+            options("device", list(devices), choice.device, list(devices.values())),
         ],
-        "knob": {
-            "label": knob.label,
-            "name": knob.name,
-            "shown": [knob.show(value) for value in knob.values],
-            "index": knob.values.index(choice.value),
-        },
-        "seq": stage.seq,
-        "undo": len(stage.history) > (stage.history[-1:] == [result]),
-        "training": stage.training,
+        "knob": {"label": knob.label, "name": knob.name, "shown": [knob.show(value) for value in knob.values]},
+        "place": {"index": knob.values.index(choice.value), "seq": stage.seq},
+        "buttons": {"undo": len(stage.history) > (stage.history[-1:] == [result]), "training": stage.training},
     }
 
 
-def options(name: str, label: str, values: list[str], value: str, shown: list[str] | None = None) -> dict:
+def options(name: str, values: list[str], value: str, shown: list[str] | None = None) -> dict:
     """Describe one choice."""
-    return {"name": name, "label": label, "values": values, "value": value, "shown": shown or values}
+    return {"name": name, "values": values, "value": value, "shown": shown or values}
 
 
 def place(result: Result) -> str:

@@ -72,7 +72,7 @@ class Stage:
         if not self.history or self.history[-1] is not self.result:
             self.history = [*self.history[1 - HISTORY :], self.result]
             self.before = self.result.predictions == self.subject.data.split(self.bench.split).labels
-            self.update(controls=controls.view(self))
+            self.update(**controls.view(self))
 
     def present(self) -> None:
         """Send all views of the result."""
@@ -83,7 +83,7 @@ class Stage:
         self.trail.visit(f"fine-tuning {series}" if result.tuned else series, self._key(), result.size.total, best.value)
         parts = {
             "title": controls.title(self.bench.methods[result.choice.method], result.base.kept),
-            "controls": controls.view(self),
+            **controls.view(self),
             "tiles": tiles(subject, result, split),
             "tradeoff": tradeoff(subject, result, split, self.guess),
             "trail": self.trail.view(),
@@ -114,7 +114,7 @@ class Stage:
         still = ""
         if self.result is not None:
             still = f" Shown is still: {self.result.choice.method}, {words.setting(self.knob, self.result.choice.value)}."
-            self.update(controls=controls.view(self))
+            self.update(**controls.view(self))
         self.update(alert=f"{said.rstrip('.')}.{still}")
 
     def restart(self, base: Base) -> Choice:

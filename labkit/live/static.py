@@ -1,2 +1,133 @@
-"""The panel as one still picture, for readers without a running kernel."""
-def svg(parts): return '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"></svg>'
+"""The panel as one still picture (SVG), for readers without a running kernel.
+
+It is drawn from the same parts as the live views, so it says what they said when it was made.
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+WIDTH, HEIGHT = 960, 520
+INK, QUIET, LINE, PAPER = "#1c2230", "#5c6675", "#e2e5ea", "#fafbfd"
+DATA, FINGER, ORIGINAL = "#0072b2", "#e69f00", "#d55e00"
+
+
+def svg(parts: dict) -> str:
+    """Draw title, knob, tiles, accuracy against bytes and the bytes of each layer."""
+    if "tiles" not in parts:
+        said = parts.get("alert") or parts.get("say", {}).get("text", "")
+        return _page([_text(20, 40, said or "The panel is still computing.", 15)], "The live panel", 80)
+    title, knob = parts["title"], parts["knob"]
+    chosen = ", ".join(choice["value"] for choice in parts["choices"][1:4])
+    drawn = [
+        _text(20, 32, title["title"], 19, weight=700),
+        _text(20, 54, title["idea"], 13, QUIET),
+        _text(WIDTH - 20, 32, f"{knob['label']}: {knob['shown'][parts['place']['index']]}", 17, "#b97f00", "end", 700),
+        _text(WIDTH - 20, 54, chosen, 13, QUIET, "end"),
+        *_tiles(parts["tiles"]),
+        *_tradeoff(parts["tradeoff"], parts["trail"]),
+        *_sizes(parts["sizes"]),
+        _text(20, HEIGHT - 14, parts["say"]["text"], 12, QUIET),
+    ]
+    return _page(drawn, f"{title['title']}. {parts['say']['text']}", HEIGHT)
+
+
+def _tiles(tiles: list[dict]) -> list[str]:
+    step = (WIDTH - 40 + 10) / len(tiles)
+    drawn = []
+    for index, tile in enumerate(tiles):
+        x = 20 + index * step
+        drawn.append(_card(x, 70, step - 10, 78))
+        drawn.append(_text(x + 12, 90, tile["label"], 11, QUIET))
+        drawn.append(_text(x + 12, 116, tile["value"], 20, weight=700))
+        drawn.append(_text(x + 12, 136, tile["note"], 11, QUIET))
+    return drawn
+
+
+def _tradeoff(view: dict, trail: list[dict]) -> list[str]:
+    """Accuracy against bytes on a logarithmic axis."""
+    left, top, width, height = 70, 200, 400, 240
+    points = [point for series in trail for point in series["points"]]
+    others = [view["now"][:2], view["original"], *([view["guess"]] if view["guess"] else [])]
+    sizes = [size for size, _ in points + others]
+    low, high = math.log10(min(sizes) / 1.4), math.log10(max(sizes) * 1.6)
+    floor = max(0.0, min(accuracy for _, accuracy in points + others) - 3)
+    ceiling = min(101.0, max(accuracy for _, accuracy in points + others) + 3)
+
+    def at(point: list | tuple) -> tuple[float, float]:
+        x = left + (math.log10(point[0]) - low) / (high - low) * width
+        return x, top + (ceiling - point[1]) / (ceiling - floor) * height
+
+    drawn = [_card(20, 160, 470, 330), _text(34, 182, "Accuracy against size", 13, weight=600)]
+    for step in range(5):
+        share = floor + (ceiling - floor) * step / 4
+        y = at((10**low, share))[1]
+        drawn += [_line(left, y, left + width, y), _text(left - 8, y + 4, f"{share:.0f}", 11, QUIET, "end")]
+    for power in range(math.floor(low), math.ceil(high) + 1):
+        for size in (10**power, 2 * 10**power, 5 * 10**power):
+            if 10**low <= size <= 10**high:
+                x = at((size, floor))[0]
+                drawn += [_line(x, top, x, top + height), _text(x, top + height + 16, f"{size / 1000:g}", 11, QUIET, "middle")]
+    drawn.append(_text(left + width / 2, top + height + 36, "size of the saved file, KB (log)", 11, QUIET, "middle"))
+    drawn.append(_text(34, 196, f"accuracy, % ({view['split']})", 11, QUIET))
+    drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#9cc7e2" stroke="{DATA}"/>' for x, y in map(at, points)]
+    x, y = at(view["original"])
+    drawn += [_shape(x, y, 5, 10, ORIGINAL), _text(x - 14, y + 4, "original", 11, ORIGINAL, "end")]
+    if view["guess"]:
+        x, y = at(view["guess"])
+        drawn += [_shape(x, y, 2, 8, INK), _text(x + 12, y + 4, "your guess", 11)]
+    x, y = at(view["now"])
+    drawn.append(_line(x, at((view["now"][0], view["now"][2]))[1], x, at((view["now"][0], view["now"][3]))[1], FINGER, 2))
+    drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="{FINGER}" stroke="{PAPER}" stroke-width="1.5"/>')
+    return drawn
+
+
+def _sizes(view: dict) -> list[str]:
+    """One bar for each layer: filled now, outlined originally."""
+    drawn = [_card(500, 160, 440, 330), _text(514, 182, "Where the bytes go: filled = now, outline = original", 13, weight=600)]
+    rows = view["rows"]
+    top = max(max(row[1], row[2]) for row in rows)
+    step = min(48, 290 / len(rows))
+    for index, (name, now, before, shown) in enumerate(rows):
+        y = 194 + index * step
+        drawn.append(_text(582, y + step / 2 + 4, name, 11, INK, "end"))
+        drawn.append(f'<rect x="590" y="{y + 4:.1f}" width="{260 * now / top:.1f}" height="{step - 8:.1f}" fill="{DATA}"/>')
+        drawn.append(
+            f'<rect x="590" y="{y + 4:.1f}" width="{260 * before / top:.1f}" height="{step - 8:.1f}" fill="none" stroke="{QUIET}"/>'
+        )
+        drawn.append(_text(596 + 260 * max(now, before) / top, y + step / 2 + 4, shown, 11))
+    return drawn
+
+
+def _page(drawn: list[str], title: str, height: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'role="img" font-family="system-ui, sans-serif"><title>{escape(title)}</title>'
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>{"".join(drawn)}</svg>'
+    )
+
+
+def _card(x: float, y: float, width: float, height: float) -> str:
+    return f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="9" fill="{PAPER}" stroke="{LINE}"/>'
+
+
+def _text(x: float, y: float, text: str, size: int, colour: str = INK, anchor: str = "start", weight: int = 400) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(text)}</text>'
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str = LINE, width: float = 1) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
+
+
+def _shape(x: float, y: float, corners: int, radius: float, colour: str) -> str:
+    """Draw a star of so many corners; two make a diamond."""
+    spots = []
+    for index in range(2 * corners):
+        angle = math.pi * (index / corners - 0.5)
+        reach = radius if index % 2 == 0 else radius * (0.45 if corners > 2 else 0.8)
+        spots.append(f"{x + reach * math.cos(angle):.1f},{y + reach * math.sin(angle):.1f}")
+    return f'<polygon points="{" ".join(spots)}" fill="{colour}"/>'

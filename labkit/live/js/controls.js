@@ -28,7 +28,7 @@ class Controls {
   }
 
   named(name) {
-    return name === "tune" && this.part?.training ? "stop" : name;
+    return name === "tune" && this.parts?.buttons.training ? "stop" : name;
   }
 
   moved(wish) {
@@ -38,7 +38,7 @@ class Controls {
 
   // What stands at the knob follows the finger at once; everything else waits for the measurement.
   read() {
-    const { shown, name } = this.part.knob;
+    const { shown, name } = this.parts.knob;
     const index = Number(this.range.value);
     this.value.textContent = shown[index];
     this.range.setAttribute("aria-valuetext", `${name} ${shown[index]}`);
@@ -46,23 +46,24 @@ class Controls {
   }
 
   // `mine`: no newer wish is on its way, so the controls may move to where Python says.
-  show(part, mine) {
-    const before = this.part;
-    this.part = part;
-    for (const choice of part.choices) this.choose(choice, mine);
-    const { knob } = part;
-    if (JSON.stringify(before?.knob.shown) !== JSON.stringify(knob.shown) || before.knob.label !== knob.label) {
-      this.label.textContent = knob.label;
-      this.range.max = knob.shown.length - 1;
+  show(changed, parts, mine) {
+    this.parts = parts;
+    if (changed.knob) {
+      this.label.textContent = changed.knob.label;
+      this.range.max = changed.knob.shown.length - 1;
       this.label_ticks();
-      mine = true;
     }
-    if (mine) this.range.value = knob.index;
+    if (changed.choices || mine) for (const choice of parts.choices) this.choose(choice, mine);
+    if (mine || changed.knob) this.range.value = parts.place.index;
     this.read();
-    this.buttons.undo.disabled = !part.undo;
-    this.buttons.tune.textContent = part.training ? "Stop training" : BUTTONS[0][1];
-    this.progress.hidden = !part.training;
-    this.progress.value = part.training?.share ?? 0;
+    if (changed.buttons) this.showButtons(changed.buttons);
+  }
+
+  showButtons({ undo, training }) {
+    this.buttons.undo.disabled = !undo;
+    this.buttons.tune.textContent = training ? "Stop training" : BUTTONS[0][1];
+    this.progress.hidden = !training;
+    this.progress.value = training?.share ?? 0;
   }
 
   choose(choice, mine) {
@@ -70,7 +71,7 @@ class Controls {
     if (!select) {
       select = this.selects[choice.name] = h("select", { class: `lk-select lk-choice-${choice.name}` });
       select.addEventListener("change", () => this.wish({ [choice.name]: select.value, knob: null }));
-      this.choices.append(h("label", { class: "lk-choice" }, h("span", {}, choice.label), select));
+      this.choices.append(h("label", { class: "lk-choice" }, h("span", {}, choice.name), select));
     }
     const key = JSON.stringify([choice.values, choice.shown]);
     if (select.dataset.key !== key) {
@@ -83,8 +84,8 @@ class Controls {
 
   // As many values under the knob as fit, the first and the last always.
   label_ticks() {
-    if (!this.part) return;
-    const { shown } = this.part.knob;
+    if (!this.parts) return;
+    const { shown } = this.parts.knob;
     const last = Math.max(1, shown.length - 1);
     const widest = Math.max(...shown.map((text) => text.length)) * 7.5 + 14;
     const every = Math.max(1, Math.ceil((widest * last) / Math.max(1, this.ticks.clientWidth)));

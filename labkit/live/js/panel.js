@@ -48,7 +48,7 @@ class View {
 
   wish(change) {
     const last = this.model.get("want");
-    const seq = Math.max(last.seq ?? 0, this.parts.controls?.seq ?? 0) + 1;
+    const seq = Math.max(last.seq ?? 0, this.parts.place?.seq ?? 0) + 1;
     const knob = Number(this.controls.range.value);
     this.model.set("want", { ...this.controls.choice(), knob, ...change, seq });
     this.model.save_changes();
@@ -57,7 +57,7 @@ class View {
   show(parts) {
     Object.assign(this.parts, parts);
     if (parts.title) this.showTitle(parts.title);
-    if (parts.controls) this.controls.show(parts.controls, parts.controls.seq >= (this.model.get("want").seq ?? 0));
+    if (this.parts.place) this.controls.show(parts, this.parts, this.parts.place.seq >= (this.model.get("want").seq ?? 0));
     if (parts.tiles) this.showTiles(parts.tiles);
     if (parts.tradeoff || parts.trail)
       this.tradeoff.plot.show({ ...this.parts.tradeoff, trail: this.parts.trail, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
@@ -122,8 +122,12 @@ class View {
   }
 }
 
+// Keys that move a control must not reach JupyterLab, where they move the notebook.
+const OWN_KEYS = /^(Arrow|Page|Home|End|Enter| )/;
+
 function render({ model, el }) {
-  const root = h("section", { class: "lk-panel", "aria-label": "Compression panel" });
+  const guard = (event) => OWN_KEYS.test(event.key) && !event.shiftKey && !event.ctrlKey && event.stopPropagation();
+  const root = h("section", { class: "lk-panel", "aria-label": "Compression panel", onkeydown: guard });
   el.append(root);
   const view = new View(model, root);
   const receive = (content, buffers) => {

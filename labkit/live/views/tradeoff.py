@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from labkit.live.bench import Result, Subject
 from labkit.live.views import words
 
-TRAIL = 60  # points
+TRAIL = 40  # points
 
 
 @dataclass
