@@ -10,10 +10,11 @@ import importlib
 
 from labkit import hardware
 from labkit.layers import adopt
+from labkit.measure import measure  # now, since a later import of the module would put itself over the verb
 
-_HOMES = {"measure": "measure", "save": "storage", "load": "storage", "size": "storage", "explore": "live"}
+_HOMES = {"save": "storage", "load": "storage", "size": "storage", "explore": "live"}
 
-__all__ = ["adopt", *_HOMES]
+__all__ = ["adopt", "measure", *_HOMES]
 
 hardware.follow_cpu_limit()
 
@@ -21,7 +22,6 @@ hardware.follow_cpu_limit()
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"labkit has no {name!r}: it has {', '.join(__all__)}")
-    # `labkit.measure` names a module and the verb in it: the verb wins, the module stays importable.
     value = getattr(importlib.import_module(f"labkit.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
