@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.data import Data, Split
+from labkit.sharing import by_sharing
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -90,11 +91,11 @@ class Trainer:
         self.loss, self.penalty, self.after_step = loss, penalty, after_step
         self.device = torch.device(device)
         self.epoch = 0
-        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        if not weights:
+        self.weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        if not self.weights:
             raise ValueError("the model has nothing to train: no parameter requires a gradient")
         self.optimiser = torch.optim.SGD(
-            weights,
+            by_sharing(model, self.weights),
             recipe.learning_rate,
             recipe.momentum,
             weight_decay=recipe.weight_decay,
@@ -143,7 +144,7 @@ class Trainer:
         if images.ndim == 4 and images.shape[1] > 0:
             images = images.contiguous(memory_format=torch.channels_last)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate / math.sqrt(group["sharing"])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
             outputs = self.model(images).float()
         loss = self.loss(outputs, labels, images)
@@ -162,7 +163,7 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on later, as named tensors: weights, momentum and the epoch."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for index, weight in enumerate(self.optimiser.param_groups[0]["params"]):
+        for index, weight in enumerate(self.weights):
             momentum = self.optimiser.state[weight].get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum.{index}"] = momentum
@@ -171,7 +172,7 @@ class Trainer:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-        for index, weight in enumerate(self.optimiser.param_groups[0]["params"]):
+        for index, weight in enumerate(self.weights):
             if f"momentum.{index}" in tensors:
                 self.optimiser.state[weight]["momentum_buffer"] = tensors[f"momentum.{index}"].to(weight)
         self.epoch = int(tensors["epoch"])

@@ -33,6 +33,7 @@ class Weight(nn.Module):
     """
 
     enrolled: ClassVar[dict[str, type[Weight]]] = {}
+    sharing: float = 1.0  # how many weights use each stored number, on average
     inner: ClassVar[tuple[str, ...]] = ()  # attributes whose Weights hold one number for each they compute
 
     def __init_subclass__(cls, **keywords):

@@ -29,6 +29,10 @@ class Codebook(Weight):
     def shape(self) -> torch.Size:
         return self.codes.shape
 
+    @property
+    def sharing(self) -> float:
+        return max(1.0, self.codes.numel() / max(1, self.centroids.shape[0]))
+
     def forward(self) -> Tensor:
         return self.centroids().index_select(0, self.codes.flatten()).view(self.codes.shape)
 
