@@ -42,7 +42,8 @@ PLAIN: dict[type[nn.Module], tuple[str, ...]] = {
     nn.AdaptiveMaxPool2d: ("output_size", "return_indices"),
 }
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-CONV_OPTIONS = ("stride", "padding", "dilation", "groups", "padding_mode")
+CONV_OPTIONS = ("groups", "stride", "padding", "dilation", "padding_mode")
+CONV_DEFAULTS = [1, [1, 1], [0, 0], [1, 1], "zeros"]
 PADDINGS = ("zeros", "reflect", "replicate", "circular", "same", "valid")
 LARGEST_OPTION = 256  # no step, border or window of a real layer is wider
 
@@ -53,7 +54,7 @@ def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | No
     """Return {kind: arguments} for a layer that is listed, else None; `numbers` writes a Weight or tensor."""
     kind = type(layer)
     if kind in PLAIN:
-        arguments = [_plain(getattr(layer, name)) for name in PLAIN[kind]]
+        arguments = [_plain(_checked(getattr(layer, name))) for name in PLAIN[kind]]
         return {kind.__name__: _shortened(arguments, _defaults(kind))}
     if kind in NORMS:
         tensors = [layer.weight, layer.bias, layer.running_mean, layer.running_var]
@@ -64,8 +65,8 @@ def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | No
         weight = layer.weight if isinstance(layer.weight, Weight) else Dense(layer.weight)
         arguments = [numbers(weight), numbers(layer.bias)]
         if kind in (Conv2d, nn.Conv2d):
-            options = [_plain(getattr(layer, name)) for name in CONV_OPTIONS]
-            arguments += _shortened(options, [[1, 1], [0, 0], [1, 1], 1, "zeros"])
+            options = [_plain(_checked(getattr(layer, name))) for name in CONV_OPTIONS[1:]]
+            arguments += _shortened([layer.groups, *options], CONV_DEFAULTS)
         return {kind.__name__: arguments}
     return None
 
@@ -82,12 +83,13 @@ def build(name: str, arguments: list, numbers: Callable[[object], object]) -> nn
     weight, bias = numbers(arguments[0]), numbers(arguments[1])
     if not isinstance(weight, Weight) or not (bias is None or isinstance(bias, Tensor)):
         raise FileError(f"a {name} needs a Weight and a bias")
-    options = dict(zip(CONV_OPTIONS, map(_checked, arguments[2:]), strict=False))
-    for option in ("stride", "dilation", "groups"):
-        sides = options.get(option, 1)
-        if min(sides if isinstance(sides, tuple) else (sides,)) < 1:
-            raise FileError(f"a {name} has a {option} below 1")
-    return kind(weight, bias, **options)
+    groups, *others = arguments[2:] or [1]
+    if type(groups) is not int or groups < 1 or weight.shape[0] % groups:
+        raise FileError(f"a {name} with {weight.shape[0]} outputs has {str(groups)[:40]} groups")
+    options = dict(zip(CONV_OPTIONS[1:], map(_checked, others), strict=False))
+    if min(*options.get("stride", (1, 1)), *options.get("dilation", (1, 1))) < 1:
+        raise FileError(f"a {name} has a stride or dilation below 1")
+    return kind(weight, bias, groups=groups, **options) if arguments[2:] else kind(weight, bias)
 
 
 def _norm(kind: type, parts: list, tracked: int | None, eps: float, momentum: float | None, width=0) -> nn.Module:
@@ -116,8 +118,11 @@ def _plain(option: object) -> object:
 
 
 def _checked(option: object) -> object:
-    """Return an option as a layer takes it; raise FileError for one that no real layer has."""
-    if isinstance(option, list) and len(option) <= 3:
+    """Return an option as a layer takes it; raise FileError for one that no real layer has.
+
+    Checked on both ways, so that what was saved can be loaded.
+    """
+    if isinstance(option, (list, tuple)) and len(option) <= 3:
         return tuple(_checked(side) for side in option)
     right = option is None or isinstance(option, (bool, float)) or option in PADDINGS
     if not right and not (type(option) is int and -LARGEST_OPTION <= option <= LARGEST_OPTION):

@@ -17,7 +17,7 @@ from labkit.storage.writer import ROWS, held
 from labkit.weights import Weight
 
 DEEPEST = 64  # levels of modules and Weights
-FREE = 2**24  # numbers in all that may take no bits, since they are equal to their neighbours
+FREE = 16  # this part of the limit may take no bits, since it is equal to its neighbours
 ROW_NAMES = {kind.__name__: kind for kind in ROWS}
 
 
@@ -27,12 +27,12 @@ class Reader:
     def __init__(self, streams: list[bytes], limit: int):
         self.streams, self.limit = streams, limit
         self.stored = 0  # numbers declared so far
-        self.may_store = min(limit, 8 * sum(map(len, streams)) + FREE)
+        self.may_store = min(limit, 8 * sum(map(len, streams)) + limit // FREE)
         self.tensors: list[Tensor] = []
         self.nodes: list[nn.Module] = []
         self.costs: list[int] = []  # numbers that a node computes, with all that it refers to
         self._cost = 0
-        self._call = max(1, limit >> 16)  # using a node once counts like so many numbers
+        self._call = max(1, limit >> 14)  # using a node once counts like so many numbers
 
     def network(self, tree: object, like: nn.Module | None) -> nn.Module:
         """Build a whole network; raise FileError unless the file and the network are both used up."""
@@ -119,7 +119,7 @@ class Reader:
         if isinstance(part, list) and part and isinstance(part[0], str):
             return self.tensor(part)
         if isinstance(part, list):
-            if not all(type(side) is int and side >= 0 for side in part) or math.prod(part) > self.limit:
+            if not all(map(tensors.is_side, part)) or math.prod(part) > self.limit:
                 raise FileError(f"a shape is senseless, or shows more than {self.limit} numbers")
             return tuple(part)
         if isinstance(part, str) or type(part) is int and abs(part) >= 2**63:

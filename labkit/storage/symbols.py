@@ -119,5 +119,3 @@ def read_table(stream: Bytes) -> np.ndarray:
     lengths = np.zeros(count, np.uint8)
     lengths[mask] = present
     return lengths
-
-

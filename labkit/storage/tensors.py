@@ -68,7 +68,7 @@ def parse(words: list) -> tuple[torch.dtype, bool, tuple[int, ...] | None, tuple
     """Read type, whether training moves it, order and shape; raise FileError for what cannot be."""
     match = _TYPE.fullmatch(words[0])
     shape = tuple(words[1:])
-    if match is None or match[1] not in DTYPES or len(shape) > MOST_SIDES or not all(map(_is_side, shape)):
+    if match is None or match[1] not in DTYPES or len(shape) > MOST_SIDES or not all(map(is_side, shape)):
         raise FileError("the type or shape of a tensor is not one that exists")
     order = tuple(map(int, match[3])) or None
     if order is not None and sorted(order) != list(range(len(shape))):
@@ -105,7 +105,8 @@ def _order(tensor: Tensor) -> tuple[int, ...] | None:
     return tuple(order) if tensor.permute(order).is_contiguous() else None
 
 
-def _is_side(side: object) -> bool:
+def is_side(side: object) -> bool:
+    """Say whether something can be one side of a shape."""
     return type(side) is int and 0 <= side <= LARGEST_SIDE
 
 

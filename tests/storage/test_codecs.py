@@ -40,7 +40,11 @@ def test_single_numbers_come_back(number, signed):
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(DTYPES).flatmap(lambda d: hnp.arrays(str(d).removeprefix("torch."), hnp.array_shapes(min_dims=0, min_side=0))))
+@given(
+    st.sampled_from(DTYPES).flatmap(
+        lambda d: hnp.arrays(str(d).removeprefix("torch."), hnp.array_shapes(min_dims=0, min_side=0))
+    )
+)
 def test_whole_numbers_of_every_type_and_shape_come_back(array):
     tensor = torch.from_numpy(array)
     data, words = tensors.plan(tensor).encode(), tensors.describe(tensor)
@@ -109,7 +113,11 @@ FLOATS = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
 
 @settings(max_examples=300)
-@given(st.sampled_from(FLOATS), st.lists(st.sampled_from(SPECIAL), max_size=6), st.lists(st.integers(0, 2**63 - 1), max_size=4))
+@given(
+    st.sampled_from(FLOATS),
+    st.lists(st.sampled_from(SPECIAL), max_size=6),
+    st.lists(st.integers(0, 2**63 - 1), max_size=4),
+)
 def test_floats_come_back_bit_for_bit(dtype, values, patterns):
     whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
     raw = torch.tensor(patterns, dtype=torch.int64).bitwise_and(2 ** (8 * dtype.itemsize - 1) - 1).to(whole).view(dtype)
@@ -142,7 +150,9 @@ def test_the_order_of_the_dimensions_in_memory_is_kept(order):
     assert torch.equal(again, tensor) and again.stride() == tensor.stride()
 
 
-@pytest.mark.parametrize("tensor", [torch.ones(1, dtype=torch.complex64), torch.eye(2).to_sparse(), torch.ones([1] * 10)])
+@pytest.mark.parametrize(
+    "tensor", [torch.ones(1, dtype=torch.complex64), torch.eye(2).to_sparse(), torch.ones([1] * 10)]
+)
 def test_a_tensor_of_another_kind_is_refused_in_a_sentence(tensor):
     with pytest.raises(ValueError, match="cannot be saved: convert it"):
         tensors.describe(tensor)

@@ -36,7 +36,11 @@ class Scaled(Weight):
 
 def bits(tensor):
     tensor = tensor.detach().contiguous()
-    return tensor.view({4: torch.int32, 2: torch.int16, 8: torch.int64}[tensor.element_size()]) if tensor.is_floating_point() else tensor
+    return (
+        tensor.view({4: torch.int32, 2: torch.int16, 8: torch.int64}[tensor.element_size()])
+        if tensor.is_floating_point()
+        else tensor
+    )
 
 
 def assert_same(one: nn.Module, other: nn.Module):
@@ -98,8 +102,8 @@ ROUTES = {
     "pruned": lambda model: Magnitude("layer").prepare(model).at(0.9),
     "clustered": lambda model: KMeans().prepare(model).at(3),
     "pruned, then clustered": lambda model: KMeans().prepare(Magnitude("layer").prepare(model).at(0.9)).at(3),
-    "factorised": lambda model: SVD().prepare(model).at(4),
-    "factorised, then clustered": lambda model: KMeans().prepare(SVD().prepare(model).at(4)).at(4),
+    "factorised": lambda model: SVD().prepare(model, where="fc2").at(4),
+    "factorised, then clustered": lambda model: KMeans().prepare(SVD().prepare(model, where="fc2").at(4)).at(4),
     "clustered, then pruned": lambda model: Magnitude("layer").prepare(KMeans().prepare(model).at(2)).at(0.5),
 }
 
@@ -209,7 +213,9 @@ def test_a_shared_parameter_stays_shared(tmp_path):
     assert again[0].weight.values is again[1].weight.values
 
 
-@pytest.mark.parametrize("shift", [None, Dense(torch.randn(3, 2)), Codebook(torch.zeros(3, 2, dtype=int), torch.ones(1))])
+@pytest.mark.parametrize(
+    "shift", [None, Dense(torch.randn(3, 2)), Codebook(torch.zeros(3, 2, dtype=int), torch.ones(1))]
+)
 def test_a_weight_defined_elsewhere_comes_back_by_its_arguments(tmp_path, shift):
     steps = torch.tensor([[-(2**62), 5], [0, -1], [2**62, 7]])
     again = saved_and_loaded(layers.Linear(Scaled(steps, 60, shift, True)), tmp_path)

@@ -1,0 +1,288 @@
+"""Files that were damaged, or made to do harm: one error in one sentence, little memory, little time."""
+
+import copy
+import json
+import random
+import resource
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from labkit import layers
+from labkit.storage import FileError, container, load, save
+from labkit.weights import Codebook, Dense, LowRank, Sparse
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 5  # for one file: a hang, not a slow machine, is what this finds
+ENDLESS = 10**12
+
+
+def small_network():
+    """A little of everything: each codec, each kind of node, something shared."""
+    torch.manual_seed(0)
+    positions = torch.nonzero(torch.rand(240) < 0.2).flatten()
+    codes = torch.randint(0, 3, (len(positions),)).clamp(max=2) * torch.randint(0, 2, (len(positions),))
+    sparse = Sparse(positions, Codebook(codes, torch.randn(3)), (12, 20))
+    low = LowRank(torch.randn(12, 2), Codebook(torch.randint(0, 2, (2, 12)), torch.tensor([0.5, 1.0])), (12, 12))
+    convolution = layers.Conv2d(Dense(torch.randn(4, 2, 3, 3)), torch.randn(4), padding=1)
+    tied = layers.Linear(low, torch.randn(12))
+    row = nn.Sequential(tied, nn.ReLU(), layers.Linear(low), nn.Dropout(0.5))
+    return nn.Sequential(layers.Linear(sparse), row, convolution, nn.BatchNorm2d(4), nn.MaxPool2d(2))
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "model"
+    save(small_network(), path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Load some bytes and demand a FileError of one sentence, soon."""
+
+    def check(data):
+        path = tmp_path / "hostile"
+        path.write_bytes(data)
+        start = time.process_time()
+        with pytest.raises(FileError) as caught:
+            load(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path} cannot be loaded: ") and "\n" not in message and len(message) < 400
+        assert time.process_time() - start < SECONDS
+        return message
+
+    return check
+
+
+@pytest.fixture
+def survived(tmp_path):
+    """Load some bytes: a network or a FileError, nothing else, soon."""
+
+    def check(data):
+        path = tmp_path / "hostile"
+        path.write_bytes(data)
+        start = time.process_time()
+        try:
+            model = load(path)
+        except FileError as error:
+            assert "\n" not in str(error) and len(str(error)) < 400
+            model = None
+        assert time.process_time() - start < SECONDS
+        return model
+
+    return check
+
+
+def opened(content):
+    """Take a file apart, as an attacker would."""
+    packed, rest = container.unwrap(content)
+    return container.unpack_structure(packed), rest.rest()
+
+
+def signed(structure, streams, packed=None):
+    """Put a file together with a right checksum."""
+    return container.wrap(container.pack_structure(structure) if packed is None else packed, [streams])
+
+
+def with_tree(tree, streams=b"", lengths=None):
+    return signed([None, tree, [len(streams)] * bool(streams) if lengths is None else lengths], streams)
+
+
+def test_every_flipped_bit_is_noticed(content, refused):
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        refused(bytes(damaged))
+
+
+def test_every_bit_of_the_beginning_is_guarded(content, refused):
+    for place in range(8 * 110):
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        refused(bytes(damaged))
+
+
+def test_every_truncation_and_extension_is_noticed(content, refused):
+    for length in range(0, len(content), 7):
+        refused(content[:length])
+    refused(content[:-1])
+    refused(content + b"\0")
+    refused(content[:8] + content)
+
+
+def test_noise_is_refused(refused):
+    noise = random.Random(0)
+    for length in [0, 1, 7, 8, 9, 100, 5000]:
+        refused(noise.randbytes(length))
+        refused(struct.pack("<Q", 60) + noise.randbytes(length))
+    refused(struct.pack("<Q", 2**63) + b"{}")
+
+
+def places(node, path=()):
+    """All places in a structure, with what stands there."""
+    yield path, node
+    inside = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, part in inside:
+        yield from places(part, (*path, key))
+
+
+def put(structure, path, value):
+    structure = copy.deepcopy(structure)
+    if not path:
+        return value
+    target = structure
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    return structure
+
+
+VALUES = [
+    None, True, -1, 0, 1, 2, 255, 2**31, ENDLESS, 2**63, 10**30, 0.5, -1e308, "", "=", "f4p", "f4", "i8", "os.system",
+    "Dense", [], {}, [0], [[]], ["=", 0], ["=", -1], ["f4", ENDLESS], ["f4", 10**6, 10**6], ["i4", 0], ["i8", 2**24],
+    ["f410", 2, 2], [ENDLESS, ENDLESS], [-1, -1], {"": {}}, {"=": 0}, {"=": 5}, {"=": ENDLESS}, {"Sequential": {}},
+    {"Dense": [["f4p", 2]]}, {"Dense": [["=", 0]]}, {"Linear": [{"=": 0}, None]}, {"system": ["true"]}, {"ReLU": [1]},
+    {"Sparse": [["i8", 0], {"Dense": [["f4p", 0]]}, [10**6, 10**6]]}, {"Weight": []}, {"__class__": []},
+]  # fmt: skip
+
+
+def test_a_changed_and_signed_structure_is_safe_at_every_place(content, survived):
+    structure, streams = opened(content)
+    assert survived(signed(structure, streams)) is not None
+    chance = random.Random(1)
+    everywhere = list(places(structure))
+    for path, old in everywhere:
+        for value in chance.sample(VALUES, 12):
+            if value != old:
+                survived(signed(put(structure, path, value), streams))
+
+
+def test_parts_put_in_the_places_of_others_are_safe(content, survived):
+    structure, streams = opened(content)
+    chance = random.Random(2)
+    everywhere = list(places(structure))
+    for _ in range(400):
+        (to, _), (_, what) = chance.choice(everywhere), chance.choice(everywhere)
+        survived(signed(put(structure, to, what), streams))
+
+
+def test_changed_and_signed_streams_are_safe(content, survived):
+    structure, streams = opened(content)
+    chance = random.Random(3)
+    for _ in range(600):
+        damaged = bytearray(streams)
+        for _ in range(chance.randint(1, 3)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        survived(signed(structure, bytes(damaged)))
+
+
+def nested(depth, inside):
+    for _ in range(depth):
+        inside = {"Sequential": {"0": inside}}
+    return inside
+
+
+def doubled(levels):
+    """Layers that each use the one before twice: 2^levels calls from a few bytes."""
+    tree = {"ReLU": []}
+    row = {"0": tree}
+    for level in range(levels):
+        row[str(level + 1)] = {"Sequential": {"0": {"=": level}, "1": {"=": level}}}
+    return {"Sequential": row}
+
+
+def sparse(shape):
+    return {"Linear": [{"Sparse": [["i8", 0], {"Dense": [["f4p", 0]]}, shape]}, None]}
+
+
+FREE_CODES = b"\x00\x00\x00"  # whole numbers of 0 bits, all 0
+HARMFUL = {
+    "a sparse matrix of 10^12 zeros": with_tree(sparse([10**6, 10**6]), lengths=[0, 0]),
+    "a side of 10^30": with_tree(sparse([10**30, 0]), lengths=[0, 0]),
+    "10^12 numbers of no bits": with_tree({"Linear": [{"Dense": [["i8", 10**6, 10**6]]}, None]}, FREE_CODES),
+    "2^27 numbers of no bits": with_tree({"Linear": [{"Dense": [["i8", 2**13, 2**14]]}, None]}, FREE_CODES),
+    "10^12 floats": with_tree({"Linear": [{"Dense": [["f4p", 10**6, 10**6]]}, None]}, b"\x00\x00\x00\x00\x00"),
+    "90 levels": with_tree(nested(90, {"ReLU": []})),
+    "2^60 calls": with_tree(doubled(60)),
+    "a wide border": with_tree({"Sequential": {"0": {"MaxPool2d": [10**9, 1, 10**9]}}}),
+    "a large window": with_tree({"AdaptiveAvgPool2d": [[10**6, 10**6]]}),
+    "an unknown layer": with_tree({"system": ["touch /tmp/harm"]}),
+    "an attribute": with_tree({"__init__": []}),
+    "an unknown Weight": with_tree({"Linear": [{"Popen": ["true"]}, None]}),
+    "a number that is none": signed(None, b"", packed=zlib.compress(b"[null,NaN,[]]")[2:-4]),
+    "lists without end": signed(None, b"", packed=zlib.compress(b"[" * 500_000)[2:-4]),
+    "too long a number": signed(None, b"", packed=zlib.compress(b"9" * 900_000)[2:-4]),
+    "negative lengths": with_tree({"ReLU": []}, lengths=[-5, 5]),
+    "a network of another zoo": signed([["../../etc/passwd", [1, 28, 28], 10], {"": {}}, []], b""),
+    "a huge network of the zoo": signed([["VGG", [65536, 65536, 65536], 65536], {"": {}}, []], b""),
+    "an empty network of the zoo": signed([["LeNet-5", [1, 28, 28], 10], {"": {}}, []], b""),
+}
+
+
+@pytest.mark.parametrize("harm", HARMFUL)
+def test_what_is_made_to_do_harm_is_refused(harm, refused):
+    refused(HARMFUL[harm])
+
+
+def test_a_structure_that_unpacks_to_far_more_is_cut_off(refused):
+    spaces = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"".join(spaces.compress(b" " * 2**20) for _ in range(200)) + spaces.flush()
+    assert len(packed) < 2**18
+    refused(signed(None, b"", packed=packed))
+
+
+def test_limit_bounds_what_is_shown(tmp_path):
+    model = layers.Linear(Sparse(torch.tensor([3]), torch.ones(1), (1000, 1000)))
+    save(model, tmp_path / "wide")
+    assert torch.equal(load(tmp_path / "wide")(torch.ones(1, 1000)), model(torch.ones(1, 1000)))
+    with pytest.raises(FileError, match="limit|numbers"):
+        load(tmp_path / "wide", limit=999_999)
+
+
+CHILD = """
+import resource, sys
+from labkit.storage import FileError, load
+import torch
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+for path in sys.argv[1:]:
+    try:
+        load(path)
+    except FileError:
+        pass
+print(peak() - before)
+"""
+
+
+def test_no_harmful_file_takes_much_memory(tmp_path, content):
+    structure, streams = opened(content)
+    files = list(HARMFUL.values())
+    for path, _ in places(structure):
+        for value in ([2**14, 2**14], ["i8", 2**26], ["i4", 2**24], ENDLESS):
+            files.append(signed(put(structure, path, value), streams))
+    paths = [tmp_path / str(index) for index in range(len(files))]
+    for path, data in zip(paths, files, strict=True):
+        path.write_bytes(data)
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD, *map(str, paths)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30)),
+    )
+    assert child.returncode == 0, child.stderr
+    assert int(child.stdout) < 400 * 1024  # KiB
+
+
+def test_the_structure_is_plain_json(content):
+    structure, _ = opened(content)
+    assert json.loads(json.dumps(structure)) == structure
