@@ -10,6 +10,7 @@ and the convolution before it can do both. The graph of the network is found by 
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import dataclass
 
 import torch
@@ -132,12 +133,27 @@ def trace(model: nn.Module) -> fx.GraphModule:
     if isinstance(model, (*PLAIN, Linear, Conv2d)):
         raise CannotFold("a single layer is no network")
     try:
-        return fx.GraphModule(model, _Tracer().trace(model))
+        with _TRACING:
+            return fx.GraphModule(model, _Tracer().trace(model))
     except Exception as error:  # tracing runs the network's own code, which may raise anything
         raise CannotFold(f"the network's graph cannot be found: {error}") from error
 
 
+_TRACING = threading.Lock()  # two tracers at once would undo each other's changes in the wrong order
+
+
 class _Tracer(fx.Tracer):
+    """Traces in its own thread: torch.fx changes what calling any module means, for all threads."""
+
+    def __init__(self):
+        super().__init__()
+        self.thread = threading.get_ident()
+
+    def call_module(self, m: nn.Module, forward, args, kwargs):
+        if threading.get_ident() != self.thread:  # another thread runs another network meanwhile
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
         return isinstance(module, Layer) or super().is_leaf_module(module, path)
 
