@@ -10,6 +10,7 @@ from labkit import hardware, zoo
 from labkit.live import cell
 from labkit.live.bench import OWN, Choice
 from labkit.live.panel import Panel
+from labkit.live.wish import among
 from labkit.lowrank import SVD
 from labkit.methods import Method
 from labkit.pruning import Magnitude
@@ -40,12 +41,13 @@ def explore(
     """
     methods = [methods] if isinstance(methods, Method) else list(methods or (KMeans(), Magnitude(), SVD()))
     if isinstance(model, str):
-        zoo.card(*model.partition(" ")[::2], data=data) if False else None
-        network, own = model, None
+        trained = [" ".join(filter(None, (name, variant))) for name, on, variant in zoo.available() if on == data]
+        network, own = among("network", model, trained), None
     elif isinstance(model, nn.Module):
         network, own = OWN, model
     else:
         raise TypeError(f"model is {type(model).__name__}, but must be a name of the zoo or a torch.nn.Module")
+    among("split", split, ["validation", "test", "train"])
     choice = Choice(methods[0].title, network, data, where, str(hardware.device(device)), knob)
     panel = Panel(methods, own, choice, split)
     cell.adopt(panel)

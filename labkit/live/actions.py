@@ -33,7 +33,7 @@ def tune(stage: Stage, stale: Stale) -> Iterator[None]:
     try:
         for progress, model in curve.train(choice.value, data, recipe, choice.device):
             spent = time.perf_counter() - start
-            if stale() or spent > 3 * TUNE_S:
+            if stale() or spent > 1.5 * TUNE_S:
                 break
             if time.perf_counter() - shown > SPAN_S:
                 share = progress.step / progress.steps

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from labkit import data as datasets
 from labkit import layers, storage, zoo
+from labkit.estimate import Estimate
 from labkit.evaluate import Evaluator
+from labkit.latency import Latency, Ratio, latency, ratio
 from labkit.live.loop import Stale
-from labkit.measure import macs
+from labkit.live.recent import Recent
+from labkit.measure import Accuracy, macs
 from labkit.methods import Curve, Method, Picture
 
 OWN = "your network"
 WHOLE = "whole network"
+REPEATS = 9  # of a latency: enough for two figures, short enough for who moves on
 SPAN_S = 0.12  # between two pictures while the full split is evaluated
 
 
@@ -52,12 +54,13 @@ class Result:
     model: nn.Module
     size: storage.Size
     macs: int
-    estimate: Any = None
+    estimate: Estimate | None = None
     picture: Picture | None = None
-    accuracy: Any = None
+    accuracy: Accuracy | Estimate | None = None
     predictions: torch.Tensor | None = None
     complete: bool = False
-    latency: Any = None
+    latency: Latency | None = None
+    faster: Ratio | None = None
     tuned: bool = False
 
 
@@ -72,24 +75,6 @@ class Subject:
     base: Base
     size: storage.Size
     macs: int
-    latency: Any = None
-
-
-@dataclass
-class Recent:
-    """A cache that forgets what was not used for longest."""
-
-    limit: int
-    items: OrderedDict = field(default_factory=OrderedDict)
-
-    def get(self, key, make: Callable[[], Any]) -> Any:
-        """Return what is stored under the key, making it first where it is not."""
-        if key not in self.items:
-            self.items[key] = make()
-        self.items.move_to_end(key)
-        while len(self.items) > self.limit:
-            self.items.popitem(last=False)
-        return self.items[key]
 
 
 class Bench:
@@ -131,10 +116,12 @@ class Bench:
             name, _, variant = network.partition(" ")
             model = zoo.load(name, data_name, variant)
         evaluator = Evaluator(model, data, self.split, device)
-        return Subject(network, data, device, evaluator, Base(model), storage.size(model), macs(model, data.image_shape))
+        size, multiplications = storage.size(model), macs(model, data.image_shape)
+        return Subject(network, data, device, evaluator, Base(model), size, multiplications)
 
     def curve(self, choice: Choice, base: Base) -> Curve:
         """Prepare a method for a base, once."""
+
         def make() -> tuple[Base, Curve]:
             method = self.methods[choice.method]
             return base, method.prepare(base.model, self.subject(choice).data, choice.where)
@@ -184,15 +171,13 @@ class Bench:
                 if full.done or time.perf_counter() - shown > SPAN_S:
                     yield
                     shown = time.perf_counter()
+        shape, device = subject.data.image_shape, result.choice.device
         if result.complete and result.latency is None and not stale():
-            from labkit.latency import latency
-
-            shape = subject.data.image_shape
-            if subject.latency is None:
-                subject.latency = latency(subject.base.model, shape, batch=1)
-            if not stale():
-                result.latency = latency(result.model, shape, batch=1)
-                yield
+            result.latency = latency(result.model, shape, repeats=REPEATS, device=device)
+            yield
+        if result.complete and result.faster is None and not stale():
+            result.faster = ratio(subject.base.model, result.model, shape, rounds=REPEATS, device=device)
+            yield
 
     def ahead(self, choice: Choice, base: Base) -> Iterator[None]:
         """Compute the values next to the knob, so that the next key press finds them."""

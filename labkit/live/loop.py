@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,6 +13,16 @@ IDLE_S = 5.0  # an idle worker thread ends after so many seconds, and the next j
 
 Stale = Callable[[], bool]
 Work = Callable[[Stale], Iterable[None]]
+
+
+# A thread that is inside PyTorch when Python ends brings the process down: end them all before.
+_loops: weakref.WeakSet[Loop] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for loop in list(_loops):
+        loop.close()
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Loop:
         self._jobs: list[Job] = []
         self._busy = self._closed = False
         self._thread: threading.Thread | None = None
+        _loops.add(self)
 
     def submit(self, job: Job) -> None:
         """Add a job without waiting for anything; after `close` do nothing."""

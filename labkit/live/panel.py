@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,15 +10,16 @@ from functools import partial
 
 from torch import nn
 
-from labkit import hardware, layers
 from labkit.live import actions, state, static
-from labkit.live.bench import WHOLE, Bench, Choice
+from labkit.live.bench import Bench, Choice
 from labkit.live.loop import Job, Loop, Stale
 from labkit.live.stage import Stage
+from labkit.live.wish import among, moved, read
 from labkit.methods import Method
 
 FIRST_S = 10.0  # a cell waits so long for the first picture before the panel is shown
-BUTTONS = {action.__name__: action for action in (actions.tune, actions.stop, actions.save, actions.keep, actions.undo, actions.reset)}
+ACTIONS = (actions.tune, actions.stop, actions.save, actions.keep, actions.undo, actions.reset)
+BUTTONS = {action.__name__: action for action in ACTIONS}
 
 
 class Panel:
@@ -29,8 +31,7 @@ class Panel:
 
     def __init__(self, methods: Sequence[Method], model: nn.Module | None, choice: Choice, split: str):
         self._bench = Bench(methods, model, split)
-        self._data_sets = self._bench.data_sets(choice.data)
-        self._stage = Stage(self._bench, self._send, self._data_sets)
+        self._stage = Stage(self._bench, self._send, self._bench.data_sets(choice.data))
         self._lock = threading.Lock()
         self._wish = choice
         self._front = None
@@ -51,37 +52,23 @@ class Panel:
         `where` is the path of a layer or "whole network". Raises ValueError for what is not there.
         """
         with self._lock:
-            wish = self._wish
-            if data is not None:
-                wish = replace(wish, data=_among("data", data, self._data_sets), where=None)
-            names = self._bench.networks(wish.data)
-            if network is not None:
-                wish = replace(wish, network=_among("network", network, names), where=None)
-            elif wish.network not in names:
-                wish = replace(wish, network=names[0])
-            if method is not None:
-                name = method if isinstance(method, str) else method.title
-                wish = replace(wish, method=_among("method", name, list(self._bench.methods)), value=None)
-            if device is not None:
-                wish = replace(wish, device=_among("device", device, list(hardware.devices())))
-            if where is not None:
-                wish = replace(wish, where=None if where == WHOLE else _among("where", where, self._places(wish)))
-            if knob is not None:
-                wish = replace(wish, value=self._checked(wish, knob))
+            before = self._wish
+        wish = moved(before, self._stage, self._loop.wait, knob, method, network, data, where, device)
+        with self._lock:
             self._wish = wish
         self._submit(wish)
         return self
 
     def press(self, button: str) -> Panel:
         """Press a button: tune, stop, save, keep, undo or reset."""
-        action = BUTTONS[_among("button", button, list(BUTTONS))]
+        action = BUTTONS[among("button", button, list(BUTTONS))]
         self._loop.submit(Job(partial(self._act, action)))
         return self
 
     def guess(self, size: float, accuracy: float) -> Panel:
         """Draw a prediction as a diamond: bytes of the file, and accuracy from 0 to 1."""
         if not (size > 0 and 0 <= accuracy <= 1):
-            raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0 and an accuracy from 0 to 1")
+            raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0, and an accuracy up to 1")
         self._loop.submit(Job(partial(self._guess, (int(size), float(accuracy)))))
         return self
 
@@ -102,21 +89,6 @@ class Panel:
             self._front.close()
         self._bench.clear()
         self._stage.history.clear()
-
-    def _checked(self, wish: Choice, value: float) -> float:
-        """Check a value where its knob is shown; a knob that is not prepared yet falls back to its start."""
-        result, knob = self._stage.result, self._stage.knob
-        if result is not None and replace(result.choice, value=wish.value) == wish:
-            knob.check(value)
-        return value
-
-    def _places(self, wish: Choice) -> list[str]:
-        """List the layers of the wished network, where it is the one that is shown."""
-        result = self._stage.result
-        if result is None or (result.choice.network, result.choice.data) != (wish.network, wish.data):
-            self._loop.wait()
-            result = self._stage.result
-        return list(layers.layers(result.base.model))
 
     # The worker's side.
 
@@ -153,8 +125,9 @@ class Panel:
         """Say what went wrong, and leave the last good picture."""
         self._stage.failed(error)
         with self._lock:
-            if self._stage.result is not None and replace(self._wish, value=None) != replace(self._stage.result.choice, value=None):
-                self._wish = self._stage.result.choice
+            result = self._stage.result
+            if result is not None and replace(self._wish, value=None) != replace(result.choice, value=None):
+                self._wish = result.choice
 
     # The browser's side.
 
@@ -163,38 +136,19 @@ class Panel:
             self._front.update(parts)
 
     def _wanted(self, want: dict) -> None:
-        """Take what the browser wishes: options by name, and the knob as the number of its value."""
+        """Take up what the browser wishes."""
         try:
-            wish = self._read(want)
+            with self._lock:
+                wish = self._wish = read(want, self._wish, self._stage)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            self._loop.submit(Job(partial(_raise, ValueError(f"the browser asked for what is not there: {error}"))))
-            return
-        with self._lock:
-            self._wish = wish
-        self._submit(wish, want["seq"])
-
-    def _read(self, want: dict) -> Choice:
-        data = _among("data", want["data"], self._data_sets)
-        names = self._bench.networks(data)
-        wish = Choice(
-            method=_among("method", want["method"], list(self._bench.methods)),
-            network=want["network"] if want["network"] in names else names[0],
-            data=data,
-            where=None if want["where"] == WHOLE else want["where"],
-            device=_among("device", want["device"], list(hardware.devices())),
-        )
-        if want["network"] != wish.network or want["data"] != self._wish.data:
-            wish = replace(wish, where=None)
-        if want["knob"] is None or self._stage.knob is None:
-            return wish
-        return replace(wish, value=self._stage.knob.values[want["knob"]])
+            self._loop.submit(Job(partial(_raise, ValueError(f"the browser asked for what is not there ({error})"))))
+        else:
+            self._submit(wish, want["seq"])
 
     def _repr_mimebundle_(self, **keywords) -> tuple[dict, dict]:
         """Show the widget where there is a front end, and one still picture where there is none."""
-        try:
+        with contextlib.suppress(TimeoutError):  # then it opens with what there is, and goes on
             self.wait(FIRST_S)
-        except TimeoutError:
-            pass  # the panel opens with what there is, and goes on
         if self._front is None:
             from labkit.live.front import Front  # plotly and anywidget are loaded when a panel is shown
 
@@ -206,9 +160,3 @@ class Panel:
 def _raise(error: Exception, stale: Stale) -> Iterator[None]:
     raise error
     yield
-
-
-def _among(name: str, value: str, allowed: list[str]) -> str:
-    if value not in allowed:
-        raise ValueError(f"{name} {value!r} is not in this panel: choose one of {', '.join(allowed)}")
-    return value

@@ -79,8 +79,7 @@ class Stage:
         result, subject, split = self.result, self.subject, self.bench.split
         knob = self.knob = self.bench.curve(result.choice, result.base).knob
         best = result.accuracy or result.estimate
-        series = " + ".join([*result.base.kept, result.choice.method]) + (f" in {result.choice.where}" if result.choice.where else "")
-        self.trail.visit(f"fine-tuning {series}" if result.tuned else series, self._key(), result.size.total, best.value)
+        self.trail.visit(self._series(), self._key(), result.size.total, best.value)
         parts = {
             "title": controls.title(self.bench.methods[result.choice.method], result.base.kept),
             **controls.view(self),
@@ -95,6 +94,13 @@ class Stage:
         if result.complete:
             parts["flips"] = flips(subject, result, split, self.before)
         self.update(**parts)
+
+    def _series(self) -> str:
+        """Name the line on which the result lies: what was done before, with which method, where."""
+        result = self.result
+        place = f" in {result.choice.where}" if result.choice.where else ""
+        series = " + ".join([*result.base.kept, result.choice.method + place])
+        return f"fine-tuning {series}" if result.tuned else series
 
     def _key(self) -> object:
         return len(self.trail.points) if self.training else (self.result.choice.value, self.result.tuned)
@@ -113,7 +119,8 @@ class Stage:
             said = f"{type(error).__name__}: {said}"
         still = ""
         if self.result is not None:
-            still = f" Shown is still: {self.result.choice.method}, {words.setting(self.knob, self.result.choice.value)}."
+            choice = self.result.choice
+            still = f" Shown is still: {choice.method}, {words.setting(self.knob, choice.value)}."
             self.update(**controls.view(self))
         self.update(alert=f"{said.rstrip('.')}.{still}")
 

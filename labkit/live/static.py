@@ -22,7 +22,7 @@ def svg(parts: dict) -> str:
     chosen = ", ".join(choice["value"] for choice in parts["choices"][1:4])
     drawn = [
         _text(20, 32, title["title"], 19, weight=700),
-        _text(20, 54, title["idea"], 13, QUIET),
+        _text(20, 54, _clip(title["idea"], 84), 13, QUIET),
         _text(WIDTH - 20, 32, f"{knob['label']}: {knob['shown'][parts['place']['index']]}", 17, "#b97f00", "end", 700),
         _text(WIDTH - 20, 54, chosen, 13, QUIET, "end"),
         *_tiles(parts["tiles"]),
@@ -68,9 +68,10 @@ def _tradeoff(view: dict, trail: list[dict]) -> list[str]:
         for size in (10**power, 2 * 10**power, 5 * 10**power):
             if 10**low <= size <= 10**high:
                 x = at((size, floor))[0]
-                drawn += [_line(x, top, x, top + height), _text(x, top + height + 16, f"{size / 1000:g}", 11, QUIET, "middle")]
+                drawn.append(_line(x, top, x, top + height))
+                drawn.append(_text(x, top + height + 16, f"{size / 1000:g}", 11, QUIET, "middle"))
     drawn.append(_text(left + width / 2, top + height + 36, "size of the saved file, KB (log)", 11, QUIET, "middle"))
-    drawn.append(_text(34, 196, f"accuracy, % ({view['split']})", 11, QUIET))
+    drawn.append(_text(WIDTH / 2 - 4, 182, f"accuracy, % ({view['split']})", 11, QUIET, "end"))
     drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#9cc7e2" stroke="{DATA}"/>' for x, y in map(at, points)]
     x, y = at(view["original"])
     drawn += [_shape(x, y, 5, 10, ORIGINAL), _text(x - 14, y + 4, "original", 11, ORIGINAL, "end")]
@@ -78,26 +79,32 @@ def _tradeoff(view: dict, trail: list[dict]) -> list[str]:
         x, y = at(view["guess"])
         drawn += [_shape(x, y, 2, 8, INK), _text(x + 12, y + 4, "your guess", 11)]
     x, y = at(view["now"])
-    drawn.append(_line(x, at((view["now"][0], view["now"][2]))[1], x, at((view["now"][0], view["now"][3]))[1], FINGER, 2))
+    low_y, high_y = (at((view["now"][0], end))[1] for end in view["now"][2:])
+    drawn.append(_line(x, low_y, x, high_y, FINGER, 2))
     drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="{FINGER}" stroke="{PAPER}" stroke-width="1.5"/>')
     return drawn
 
 
 def _sizes(view: dict) -> list[str]:
     """One bar for each layer: filled now, outlined originally."""
-    drawn = [_card(500, 160, 440, 330), _text(514, 182, "Where the bytes go: filled = now, outline = original", 13, weight=600)]
+    heading = "Where the bytes go: filled = now, outline = original"
+    drawn = [_card(500, 160, 440, 330), _text(514, 182, heading, 13, weight=600)]
     rows = view["rows"]
     top = max(max(row[1], row[2]) for row in rows)
     step = min(48, 290 / len(rows))
     for index, (name, now, before, shown) in enumerate(rows):
         y = 194 + index * step
         drawn.append(_text(582, y + step / 2 + 4, name, 11, INK, "end"))
-        drawn.append(f'<rect x="590" y="{y + 4:.1f}" width="{260 * now / top:.1f}" height="{step - 8:.1f}" fill="{DATA}"/>')
-        drawn.append(
-            f'<rect x="590" y="{y + 4:.1f}" width="{260 * before / top:.1f}" height="{step - 8:.1f}" fill="none" stroke="{QUIET}"/>'
-        )
+        for size, paint in ((now, f'fill="{DATA}"'), (before, f'fill="none" stroke="{QUIET}"')):
+            box = f'y="{y + 4:.1f}" width="{260 * size / top:.1f}" height="{step - 8:.1f}"'
+            drawn.append(f'<rect x="590" {box} {paint}/>')
         drawn.append(_text(596 + 260 * max(now, before) / top, y + step / 2 + 4, shown, 11))
     return drawn
+
+
+def _clip(text: str, most: int) -> str:
+    """Shorten a text at the end of a word."""
+    return text if len(text) <= most else text[:most].rpartition(" ")[0] + " …"
 
 
 def _page(drawn: list[str], title: str, height: int) -> str:

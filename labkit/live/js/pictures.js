@@ -63,7 +63,7 @@ function spectrumPicture(part, paint) {
   return {
     data: [
       { ...half(true), marker: { color: paint.data, opacity: 0.6 } },
-      { ...half(false), marker: { color: "rgba(0,0,0,0)", line: { color: paint.quiet, width: 0.8 } } },
+      { ...half(false), marker: { color: paint.quiet, opacity: 0.3 } },
       {
         x: part.marks.flatMap((mark) => [mark + 0.5, mark + 0.5, null]),
         y: part.marks.flatMap(() => [0, top * 1.05, null]),

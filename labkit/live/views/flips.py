@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.data import Data
 from labkit.live.bench import Result, Subject
 
 PICTURES = 10

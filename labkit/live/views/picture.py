@@ -27,7 +27,8 @@ def _histogram(values: np.ndarray, shown: Picture) -> dict:
         if len(values) % 2:
             values, edges = np.append(values, 0), np.append(edges, 2 * edges[-1] - edges[-2])
         values, edges = values.reshape(-1, 2).sum(1), edges[::2]
-    return {"values": [int(v) for v in values], "from": _short(edges[0]), "to": _short(edges[-1]), "marks": _marks(shown)}
+    ends = {"from": _short(edges[0]), "to": _short(edges[-1])}
+    return {"values": [int(value) for value in values], **ends, "marks": _marks(shown)}
 
 
 def _curve(values: np.ndarray, shown: Picture) -> dict:

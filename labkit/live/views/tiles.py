@@ -24,7 +24,7 @@ def tiles(subject: Subject, result: Result, split: str) -> list[dict]:
         },
         code_length(subject, result),
         {
-            "label": "multiplications per picture",
+            "label": "multiplications",
             "value": words.count(result.macs),
             "note": _against(subject.macs / max(result.macs, 1), "fewer", "more"),
         },
@@ -71,11 +71,13 @@ def code_entropy(model: torch.nn.Module) -> float | None:
 
 def time(subject: Subject, result: Result) -> dict:
     """Show the median time for one picture, measured on this machine."""
-    tile = {"label": "time per picture, batch 1", "value": "…", "note": "measured at rest"}
-    if result.latency is not None:
-        tile["value"] = words.seconds(result.latency.median)
-        tile["note"] = _against(subject.latency.median / result.latency.median, "faster", "slower")
-    return tile
+    if result.latency is None:
+        return {"label": "time per picture", "value": "…", "note": "measured when the knob rests"}
+    note = "one by one"
+    if result.faster is not None:
+        real = result.faster.real and abs(result.faster.value - 1) >= 0.05
+        note += " · " + (_against(result.faster.value, "faster", "slower") if real else "no real difference")
+    return {"label": "time per picture", "value": words.seconds(result.latency.median), "note": note}
 
 
 def _against(ratio: float, better: str, worse: str) -> str:
