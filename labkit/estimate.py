@@ -39,7 +39,8 @@ class Estimate:
     predictions: Tensor = field(repr=False)
 
     def __str__(self) -> str:
-        return f"{100 * self.value:.2f} % ({100 * self.low:.2f} to {100 * self.high:.2f} %, from {self.images:,} pictures)"
+        low, value, high = (100 * share for share in (self.low, self.value, self.high))
+        return f"{value:.2f} % ({low:.2f} to {high:.2f} %, from {self.images:,} pictures)"
 
 
 def margins(outputs: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from labkit.estimate import Estimate, Sample, margins
 from labkit.hardware import has_bfloat16
 from labkit.measure import Accuracy
 from labkit.skeleton import Skeleton
+from labkit.threads import Contest, threads
 
 BATCHES = (50, 100, 200, 500, 1000)
 CONVOLUTION_BATCH = 200  # larger ones fault in new memory for every activation
@@ -63,9 +65,11 @@ class Evaluator:
         self._images, self._labels = part.images, part.labels
         self._example = data.normalise(part.images[:2].to(self.device))
         self._exact = self._quick = Skeleton(model, self._example)
+        self._contest = Contest(torch.get_num_threads() if self.device.type == "cpu" else 1)
         self.batch = self._tune()
         self._ready = self._normalised()
-        outputs = torch.cat([self._outputs(self._exact, start) for start in range(0, len(part), self.batch)]).cpu()
+        batches = (functools.partial(self._outputs, self._exact, start) for start in range(0, len(part), self.batch))
+        outputs = torch.cat([self._contest.run(batch) for batch in batches]).cpu()
         self.predictions = outputs.argmax(1)
         self.right = self.predictions == part.labels
         self.reference = Accuracy(int(self.right.sum()), len(part))
@@ -82,13 +86,14 @@ class Evaluator:
         The time, in seconds, starts with the loading of the weights. See `labkit.estimate`.
         """
         begin = now = time.perf_counter()
-        skeleton = self._load(model, self._quick)
         found: list[Tensor] = []
-        for start in range(0, len(self._labels), self.batch):
-            found.append(self._outputs(skeleton, start).argmax(1))
-            before, now = now, time.perf_counter()
-            if start + self.batch >= at_least and 2 * now - before - begin > budget_s:
-                break
+        with threads(self._contest.best):
+            skeleton = self._load(model, self._quick)
+            for start in range(0, len(self._labels), self.batch):
+                found.append(self._outputs(skeleton, start).argmax(1))
+                before, now = now, time.perf_counter()
+                if start + self.batch >= at_least and 2 * now - before - begin > budget_s:
+                    break
         predictions = torch.cat(found).cpu()
         return self._sample.estimate(predictions, self._labels[: len(predictions)])
 
@@ -99,13 +104,15 @@ class Evaluator:
         """
         skeleton = self._load(model, self._exact)
         version, found = skeleton.version, torch.full((len(self._labels),), -1)
+        self._contest.reopen()
         for start in range(0, len(self._labels), self.batch):
             if stale():
                 return
             if skeleton.version != version:  # another model was evaluated in between
                 skeleton = self._load(model, self._exact)
                 version = skeleton.version
-            found[start : start + self.batch] = self._outputs(skeleton, start).argmax(1).cpu()
+            outputs = self._contest.run(functools.partial(self._outputs, skeleton, start))
+            found[start : start + self.batch] = outputs.argmax(1).cpu()
             yield self._so_far(found, min(start + self.batch, len(found)))
 
     def _so_far(self, found: Tensor, seen: int) -> Full:
@@ -146,10 +153,12 @@ class Evaluator:
     def _tune(self) -> int:
         """Choose the largest batch that takes about 15 ms at most."""
         pictures = self._normalise(self._images[: BATCHES[0]])
+        work = functools.partial(self._exact.run, None, lambda: pictures)
+        work()  # the first run of all sets up kernels and memory
         took = []
-        for _ in range(3):
+        for _ in range(4):
             begin = time.perf_counter()
-            self._exact.run(None, lambda: pictures).argmax(1).cpu()
+            self._contest.run(lambda: work().argmax(1).cpu())
             took.append(time.perf_counter() - begin)
         convolves = any(parameter.ndim == 4 for stage in self._exact.stages for parameter in stage.parameters())
         top = CONVOLUTION_BATCH if convolves and self.device.type == "cpu" else BATCHES[-1]

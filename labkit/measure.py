@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,11 +12,24 @@ from torch import nn
 from labkit.data import Data
 from labkit.folding import deployed
 from labkit.layers import Layer
+from labkit.rates import compression_rate, space_saving, space_saving_as_printed, speed_up
 from labkit.weights import Weight
 
 if TYPE_CHECKING:
     from labkit.latency import Latency
 
+__all__ = [
+    "Accuracy",
+    "Measurement",
+    "accuracy",
+    "compression_rate",
+    "macs",
+    "measure",
+    "parameters",
+    "space_saving",
+    "space_saving_as_printed",
+    "speed_up",
+]
 NORMAL = 1.959963984540054  # the quantile of the normal distribution that leaves 2.5 % above it
 
 
@@ -33,7 +46,9 @@ class Accuracy:
 
     def __post_init__(self):
         if not 0 <= self.right <= self.images or self.images < 1:
-            raise ValueError(f"{self.right} right of {self.images} pictures is not possible: need 0 <= right <= images, images >= 1")
+            raise ValueError(
+                f"{self.right} right of {self.images} pictures cannot be: give 0 to {max(self.images, 1)} right"
+            )
 
     @property
     def value(self) -> float:
@@ -59,7 +74,8 @@ class Accuracy:
         return (0.0 if self.right == 0 else low), (1.0 if self.right == n else high)
 
     def __str__(self) -> str:
-        return f"{100 * self.value:.2f} % ({100 * self.low:.2f} to {100 * self.high:.2f} %, {self.right:,} of {self.images:,})"
+        low, value, high = (100 * share for share in (self.low, self.value, self.high))
+        return f"{value:.2f} % ({low:.2f} to {high:.2f} %, {self.right:,} of {self.images:,})"
 
 
 @torch.inference_mode()
@@ -128,50 +144,50 @@ def parameters(model: nn.Module) -> int:
     >>> parameters(zoo.build("LeNet-300-100"))
     266610
     """
-    codes = 0
+    clustered = 0
     for module in model.modules():
         if isinstance(module, Weight):
-            codes += sum(buffer.numel() for buffer in module._buffers.values() if buffer is not None and buffer.shape == module.shape)
-    return codes + sum(parameter.numel() for parameter in model.parameters())
+            clustered += sum(codes.numel() for codes in module.buffers(recurse=False) if codes.shape == module.shape)
+    return clustered + sum(parameter.numel() for parameter in model.parameters())
 
 
-def compression_rate(original: float, compressed: float) -> float:
-    """The survey's compression rate, alpha = a / a*, of parameters or of bytes.
+@dataclass(frozen=True)
+class Measurement:
+    """All that is measured of one network on one split; `latency` by batch size, where it was asked for."""
 
-    >>> compression_rate(1200, 100)
-    12.0
+    accuracy: Accuracy
+    split: str
+    bytes: int
+    parameters: int
+    macs: int
+    latency: dict[int, Latency] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [
+            f"accuracy    {self.accuracy}, {self.split}",
+            f"size        {self.bytes:,} bytes on disk",
+            f"parameters  {self.parameters:,}",
+            f"MACs        {self.macs:,} for one picture",
+        ]
+        return "\n".join(lines + [f"time        {time}" for time in self.latency.values()])
+
+
+def measure(
+    model: nn.Module, data: Data, split: str = "validation", latency: bool = False, device: torch.device | str = "cpu"
+) -> Measurement:
+    """Measure a network: accuracy, bytes of its file, parameters, multiplications, and time if asked for.
+
+    Time is taken at batch 1 and 256, on `device`. Choose methods on the validation split, and keep
+    the test split for the number that you hand in. Raises ValueError for a split that does not exist.
+
+    >>> from labkit import data, zoo
+    >>> measure(zoo.load("LeNet-300-100", "MNIST"), data.load("MNIST")).parameters
+    266610
     """
-    return _positive("original", original) / _positive("compressed", compressed)
+    from labkit import storage  # here, since the panel's estimates need no files
+    from labkit.latency import latency as timed
 
-
-def space_saving(original: float, compressed: float) -> float:
-    """The share of the space that was saved, (a - a*) / a = 1 - 1 / alpha: what the survey must have meant.
-
-    >>> round(space_saving(1200, 100), 3)
-    0.917
-    """
-    return 1 - _positive("compressed", compressed) / _positive("original", original)
-
-
-def space_saving_as_printed(original: float, compressed: float) -> float:
-    """The survey's index space saving as it is printed, beta = (a - a*) / a* = alpha - 1, which is no share.
-
-    >>> space_saving_as_printed(1200, 100)
-    11.0
-    """
-    return (_positive("original", original) - compressed) / _positive("compressed", compressed)
-
-
-def speed_up(original: float, compressed: float) -> float:
-    """The survey's speed-up, delta = s / s*, of two running times in the same unit.
-
-    >>> speed_up(3.0, 1.5)
-    2.0
-    """
-    return _positive("original", original) / _positive("compressed", compressed)
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} is {value}, but must be above 0 and finite")
-    return value
+    shape = data.image_shape
+    found = accuracy(model, data, split)
+    times = {batch: timed(model, shape, batch, device=device) for batch in (1, 256)} if latency else {}
+    return Measurement(found, split, storage.size(model).total, parameters(model), macs(model, shape), times)

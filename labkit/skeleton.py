@@ -20,16 +20,20 @@ _SETTING = (int, float, str, tuple, type(None), types.FunctionType, types.Builti
 def signature(model: nn.Module) -> tuple:
     """Describe the structure of a network without its numbers: equal structures, equal descriptions.
 
-    >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 3)), signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 4))
-    (True, False)
+    >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 3))
+    True
+    >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 4))
+    False
     """
-    layer = isinstance(model, Layer)
+    if isinstance(model, Layer):  # which kind of Weight it holds does not matter, only what that computes
+        inside: tuple = tuple(model.weight.shape)
+    else:
+        inside = tuple((name, signature(child)) for name, child in model.named_children())
     return (
         type(model),
         tuple(item for item in vars(model).items() if item[0] != "training" and isinstance(item[1], _SETTING)),
         tuple((name, None if tensor is None else tuple(tensor.shape)) for name, tensor in model._parameters.items()),
-        # Which kind of Weight a layer holds does not matter here, only the shape of what it computes.
-        tuple(model.weight.shape) if layer else tuple((name, signature(child)) for name, child in model.named_children()),
+        inside,
     )
 
 
@@ -87,7 +91,7 @@ class Skeleton:
                     first = min(first, stage)
         if self.others:
             state = model.state_dict()
-            if any([_update(old, state[name]) for name, old in self.others.items()]):
+            if sum(_update(old, state[name]) for name, old in self.others.items()):
                 first = 0
         if first < len(self.stages):
             self.version += 1
@@ -122,10 +126,10 @@ class Skeleton:
 
 
 def cut(net: fx.GraphModule, layers: list[str]) -> tuple[list[nn.Module], list[int]]:
-    """Cut a network before each of the layers (paths) where one tensor alone is alive; say in which part each layer is."""
+    """Cut a network before each of the layers (paths) where one tensor alone is alive; say which part each is in."""
     nodes = [node for node in net.graph.nodes if node.op != "get_attr"]
     place = {node: index for index, node in enumerate(nodes)}
-    last = [max((place[user] for user in node.users if user in place), default=index) for index, node in enumerate(nodes)]
+    last = [max((place[user] for user in node.users), default=place[node]) for node in nodes]
     part, parts, seen, where = 0, {}, False, {}
     for index, node in enumerate(nodes):
         if node.op == "call_module" and node.target in layers:
@@ -154,7 +158,8 @@ def _check_equal(net: nn.Module, model: nn.Module, example: Tensor) -> None:
     """Raise CannotFold unless both compute the same for the example, but for rounding."""
     expected = copy.deepcopy(model).to(example.device).eval()(example)
     try:
-        torch.testing.assert_close(net(example), expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()), equal_nan=True)
+        rounding = 1e-3 * float(expected.abs().max())
+        torch.testing.assert_close(net(example), expected, rtol=1e-3, atol=rounding, equal_nan=True)
     except Exception as error:
         raise CannotFold(f"the folded network computes something else: {error}") from error
 
