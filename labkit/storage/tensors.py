@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -99,10 +100,20 @@ def decode(data: bytes, words: list) -> Tensor:
 
 def _order(tensor: Tensor) -> tuple[int, ...] | None:
     """Return the dimensions from the slowest to the fastest in memory; None for the usual order."""
-    if tensor.is_contiguous():
+    if tensor.stride() == _strides(tensor.shape, range(tensor.ndim)):
         return None
-    order = sorted(range(tensor.ndim), key=lambda side: -tensor.stride(side))
-    return tuple(order) if tensor.permute(order).is_contiguous() else None
+    # Sides of 1 may stand anywhere, but a convolution chooses its kernel by their strides too.
+    order = sorted(range(tensor.ndim), key=lambda side: (-tensor.stride(side), -tensor.shape[side]))
+    return tuple(order) if tensor.stride() == _strides(tensor.shape, order) else None
+
+
+def _strides(shape: torch.Size, order: Sequence[int]) -> tuple[int, ...]:
+    """Return the strides of a tensor without holes whose dimensions lie in some order."""
+    strides, step = [0] * len(shape), 1
+    for side in reversed(order):
+        strides[side] = step
+        step *= max(1, shape[side])
+    return tuple(strides)
 
 
 def is_side(side: object) -> bool:

@@ -14,7 +14,7 @@ from labkit._torchvision import torchvision
 from labkit.quantization import KMeans
 from labkit.storage import FileError, load, save, size
 from labkit.weights import Dense, Weight
-from tests.storage.test_roundtrip import assert_same, network, saved_and_loaded
+from tests.storage.networks import assert_same, network, saved_and_loaded
 
 
 class Own(nn.Module):
