@@ -23,7 +23,7 @@ def test_the_code_runs_in_its_order(tmp_path, monkeypatch, capsys):
     assert printed < 266_610 * 4 / 8 * 1.05, "4 bits for 32, and little besides"
     # The method of the example is a right one: a grid point is nowhere further than half a step.
     original, small = (dict(model.named_modules()) for model in (names["model"], names["small"]))
-    before, after = original["fc1"].weight(), small["fc1"].weight()
+    before, after = (layers["fc1"].weight().detach() for layers in (original, small))
     half_step = float(before.max() - before.min()) / 15 / 2
     assert float((before - after).abs().max()) <= half_step * 1.0001
     assert len(after.unique()) <= 16

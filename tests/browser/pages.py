@@ -20,6 +20,10 @@ READY = """async () => {
     await widget.sessionContext.ready;
     await widget.sessionContext.session.kernel.info;
 }"""
+STANDS = """async () => {
+    while (!window.jupyterapp?.restored) await new Promise(resolve => setTimeout(resolve, 50));
+    await window.jupyterapp.restored;
+}"""
 RUN = "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.toJSON())"
 CLOSE = """async () => {
@@ -52,6 +56,11 @@ class LabPage:
         if message.type == "error" and not HARMLESS.match(source):
             self.errors.append(f"{message.text} ({source})")
 
+    def open_lab(self, lab: Server) -> None:
+        """Open JupyterLab without a notebook and return when it stands."""
+        self.tab.goto(f"{lab.address}/lab?reset&token={lab.token}")
+        self.tab.evaluate(STANDS)
+
     def open_notebook(self, lab: Server, name: str) -> OpenNotebook:
         """Open a notebook in JupyterLab and return when its kernel is ready."""
         self.tab.goto(f"{lab.address}/lab/tree/{name}?reset&token={lab.token}")
@@ -82,6 +91,10 @@ class OpenNotebook:
         self.tab.evaluate(RUN)
         for output in self.outputs():
             assert output["output_type"] != "error", f"{output['ename']}: {output['evalue']}"
+
+    def command(self, name: str, **arguments) -> None:
+        """Carry out one of JupyterLab's commands, for example apputils:change-theme with theme="JupyterLab Dark"."""
+        self.tab.evaluate("([name, arguments]) => jupyterapp.commands.execute(name, arguments)", [name, arguments])
 
     def outputs(self) -> list[dict]:
         """Return the outputs of all cells, in nbformat's form."""

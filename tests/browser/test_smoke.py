@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+KERNELS = "@jupyterlab/apputils-extension:kernels-settings"
 SLIDER = """
 import ipywidgets
 slider = ipywidgets.IntSlider(value=3, max=8, description="bits")
@@ -19,6 +20,18 @@ def test_a_key_moves_a_slider_and_the_kernel_answers(lab, page):
     page.tab.get_by_role("slider").first.press("ArrowRight")
     page.tab.get_by_text("4 bits").wait_for()
     page.screenshot_of("smoke-jupyterlab")
+    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+    page.tab.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    notebook.close()
+
+
+def test_the_labs_settings_hold(lab, page):
+    page.open_lab(lab)
+    kernels = page.tab.evaluate(f"async () => (await jupyterapp.serviceManager.settings.fetch('{KERNELS}')).schema")
+    assert kernels["properties"]["commsOverSubshells"]["default"] == "disabled"
+    config = page.tab.evaluate("() => JSON.parse(document.getElementById('jupyter-config-data').textContent)")
+    assert "@jupyterlab/apputils-extension:announcements" in config["disabledExtensions"]
+    assert config["news"] == {"disabled": True}
 
 
 def test_voila_shows_the_same(voila, page):
