@@ -13,15 +13,16 @@ from labkit import data as datasets
 from labkit import layers, storage, zoo
 from labkit.estimate import Estimate
 from labkit.evaluate import Evaluator
-from labkit.latency import Latency, Ratio, latency, ratio
+from labkit.latency import Ratio
 from labkit.live.loop import Stale
 from labkit.live.recent import Recent
+from labkit.live.timing import timing
 from labkit.measure import Accuracy, macs
 from labkit.methods import Curve, Method, Picture
 
 OWN = "your network"
 WHOLE = "whole network"
-REPEATS = 9  # of a latency: enough for two figures, short enough for who moves on
+ESTIMATE_S = 0.03  # for the accuracy under the finger
 SPAN_S = 0.12  # between two pictures while the full split is evaluated
 
 
@@ -59,7 +60,7 @@ class Result:
     accuracy: Accuracy | Estimate | None = None
     predictions: torch.Tensor | None = None
     complete: bool = False
-    latency: Latency | None = None
+    seconds: float | None = None  # median for one picture
     faster: Ratio | None = None
     tuned: bool = False
 
@@ -148,7 +149,7 @@ class Bench:
         """Measure a model coarsely."""
         subject = self.subject(choice)
         result = Result(choice, base, model, storage.size(model), macs(model, subject.data.image_shape))
-        result.estimate = subject.evaluator.estimate(model)
+        result.estimate = subject.evaluator.estimate(model, ESTIMATE_S)
         return result
 
     def picture(self, curve: Curve, choice: Choice) -> Picture | None:
@@ -171,19 +172,18 @@ class Bench:
                 if full.done or time.perf_counter() - shown > SPAN_S:
                     yield
                     shown = time.perf_counter()
-        shape, device = subject.data.image_shape, result.choice.device
-        if result.complete and result.latency is None and not stale():
-            result.latency = latency(result.model, shape, repeats=REPEATS, device=device)
-            yield
-        if result.complete and result.faster is None and not stale():
-            result.faster = ratio(subject.base.model, result.model, shape, rounds=REPEATS, device=device)
-            yield
+        if result.complete and not result.tuned:
+            for _ in self.ahead(result.choice, result.base, steps=(1, -1)):
+                if stale():
+                    return
+        if result.complete and not stale():
+            yield from timing(subject, result, stale)
 
-    def ahead(self, choice: Choice, base: Base) -> Iterator[None]:
+    def ahead(self, choice: Choice, base: Base, steps: Sequence[int] = (1, -1, 2, -2)) -> Iterator[None]:
         """Compute the values next to the knob, so that the next key press finds them."""
         values = self.curve(choice, base).knob.values
         here = values.index(choice.value)
-        for step in (1, -1, 2, -2):
+        for step in steps:
             if 0 <= here + step < len(values):
                 self.coarse(replace(choice, value=values[here + step]), base)
                 yield

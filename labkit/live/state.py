@@ -31,7 +31,7 @@ def of(stage: Stage) -> dict:
         "bytes": result.size.total,
         "layers": dict(result.size.parts),
         "macs": result.macs,
-        "seconds": result.latency.median if result.latency else None,
+        "seconds": result.seconds,
         "picture": parts["picture"]["kind"],
         "flipped": [tuple(item) for item in parts.get("flips", {}).get("items", [])],
         "trail": parts["trail"],
