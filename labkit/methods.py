@@ -153,13 +153,16 @@ class LeafMethod(Method):
 
 
 def sound_leaves(model: nn.Module, where: str | None = None, matrices: bool = False) -> dict[str, Weight]:
-    """Return the leaves of a model after checking them: none empty, all numbers finite."""
-    found = dict(layers.leaves(model, where, matrices))
+    """Return the leaves of a model after checking them: no layer empty, all numbers finite.
+
+    A Weight in which pruning left nothing is passed over: it has nothing more to give.
+    """
+    for path, layer in layers.layers(model).items():
+        if where in (None, path) and layer.weight.shape.numel() == 0:
+            raise ValueError(f"{path}.weight is empty, and nothing can be compressed in it: choose another layer")
+    found = {path: leaf for path, leaf in layers.leaves(model, where, matrices) if leaf.shape.numel()}
     for path, leaf in found.items():
-        values = numbers(leaf)
-        if values.numel() == 0:
-            raise ValueError(f"{path} is empty, and nothing can be compressed in it: choose another layer")
-        if not bool(torch.isfinite(values).all()):
+        if not bool(torch.isfinite(numbers(leaf)).all()):
             raise ValueError(f"{path} holds NaN or infinite numbers: train the model again, or load it again")
     return found
 

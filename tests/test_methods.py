@@ -93,6 +93,17 @@ def test_an_empty_layer_is_refused():
         KMeans().prepare(network)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_layer_in_which_pruning_left_nothing_is_passed_over(method, network):
+    with torch.no_grad():
+        network.fc1.weight.values.mul_(1e-6)
+    pruned = Magnitude().prepare(network).at(0.95)
+    assert not pruned.fc1.weight().any()
+    curve = method().prepare(pruned)
+    again = curve.at(curve.knob.values[0])
+    assert not again.fc1.weight().any() and again(torch.randn(2, 1, 28, 28)).isfinite().all()
+
+
 def test_compressed_networks_train_and_stay_compressed(network):
     images = data.load("MNIST")
     network = Magnitude().prepare(network).at(0.9)
