@@ -111,7 +111,7 @@ def svg() -> str:
     parts = [
         _text(0, 20, "Theme, and what it starts from", 14),
         _text(LEAF_X, 20, "Notebook that teaches it", 14),
-        _text(WIDTH, 20, "Slider in this notebook", 14, anchor="end"),
+        _text(WIDTH - 4, 20, "Slider in this notebook", 14, anchor="end"),
     ]
     y = TOP
     for theme in THEMES:
