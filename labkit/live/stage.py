@@ -91,9 +91,9 @@ class Stage:
             "say": {"text": sentence(subject, result, split, knob), "rest": result.complete},
             "alert": "",
         }
-        if result.complete:
-            parts["flips"] = flips(subject, result, split, self.before)
         self.update(**parts)
+        if result.complete:  # in a message of its own: the finger waits for the others
+            self.update(flips=flips(subject, result, split, self.before))
 
     def _series(self) -> str:
         """Name the line on which the result lies: what was done before, with which method, where."""

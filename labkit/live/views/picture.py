@@ -9,7 +9,7 @@ import numpy as np
 from labkit.methods import Picture
 
 POINTS = 128  # of a histogram or a spectrum
-MARKS = 96
+MARKS = 64
 PIXELS = 1600  # of all matrices, filters and images together
 
 

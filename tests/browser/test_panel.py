@@ -1,0 +1,149 @@
+"""The live panel in a real Chromium: JupyterLab light and dark, Voila, keys, mouse, buttons, reload."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CELL = "from labkit.live import explore\npanel = explore('LeNet-300-100')\npanel"
+RANGE = ".lk-range"
+DRAWN = """() => { const plots = [...document.querySelectorAll('.lk-plot')];
+    return plots.length >= 3 && plots.every(plot => plot.dataset.drawn); }"""
+COLOUR = "selector => getComputedStyle(document.querySelector(selector)).color"
+# What is really painted: the moving point's place on the screen.
+POINT = """() => { const all = document.querySelectorAll('.lk-plot-tradeoff .scatterlayer .trace:last-child .point');
+    const box = all[all.length - 1].getBoundingClientRect(); return [Math.round(box.x), Math.round(box.y)]; }"""
+
+
+def drawn(page) -> None:
+    page.tab.wait_for_function(DRAWN)
+
+
+def at_rest(page, start: str) -> str:
+    """Wait until the spoken sentence starts so, and return it."""
+    page.tab.wait_for_function(
+        "start => document.querySelector('.lk-live')?.textContent.startsWith(start)", arg=start
+    )
+    return page.tab.text_content(".lk-live")
+
+
+@pytest.fixture
+def opened(lab, page):
+    """A notebook with one panel, drawn and at rest."""
+    notebook = page.open_notebook(lab, lab.write("panel.ipynb", CELL))
+    notebook.run()
+    drawn(page)
+    at_rest(page, "8 bits")
+    yield notebook
+    notebook.close()
+
+
+def test_keys_move_the_knob_and_the_plot_follows(opened, page):
+    knob = page.tab.get_by_role("slider", name="bits per weight")
+    before = page.tab.evaluate(POINT)
+    knob.press("ArrowLeft")
+    assert "7 bits" in at_rest(page, "7 bits")
+    knob.press("Home")
+    at_rest(page, "1 bit:")
+    page.tab.wait_for_function(f"before => {{ const now = ({POINT})(); return now[0] < before[0] && now[1] > before[1]; }}", arg=before)
+    assert knob.get_attribute("aria-valuetext") == "bits 1"
+    knob.press("End")
+    at_rest(page, "8 bits")
+    knob.press("PageDown")
+    assert knob.input_value() == "6"
+    page.screenshot_of("panel-jupyterlab")
+
+
+def test_a_mouse_drag_ends_where_the_finger_is(opened, page):
+    box = page.tab.locator(RANGE).bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.tab.mouse.move(box["x"] + box["width"] - 11, y)
+    page.tab.mouse.down()
+    for step in range(40, -1, -1):
+        page.tab.mouse.move(box["x"] + 11 + (box["width"] - 22) * (2 / 7 + step / 40 * 5 / 7), y)
+    page.tab.mouse.up()
+    at_rest(page, "3 bits")
+    assert page.tab.text_content(".lk-knob-value") == "3"
+
+
+def test_another_method_brings_its_own_knob_and_picture(opened, page):
+    page.tab.get_by_label("method").select_option("Truncated SVD")
+    at_rest(page, "rank 216")
+    assert page.tab.text_content(".lk-knob-label") == "rank of every layer"
+    assert "Singular values" in page.tab.get_attribute(".lk-plot-picture", "aria-label")
+    page.tab.get_by_label("where").select_option("fc2")
+    at_rest(page, "rank 74 in fc2")
+
+
+def test_keep_undo_and_reset(opened, page):
+    page.tab.locator(RANGE).press("ArrowLeft")
+    at_rest(page, "7 bits")
+    page.tab.get_by_role("button", name="Keep, and add a method").click()
+    at_rest(page, "k-means codebook, 7 bits, then 8 bits")
+    assert "k-means codebook, 7 bits" in page.tab.text_content(".lk-kept")
+    page.tab.get_by_role("button", name="Undo").click()
+    at_rest(page, "7 bits")
+    page.tab.get_by_role("button", name="Reset").click()
+    at_rest(page, "8 bits")
+
+
+def test_fine_tuning_can_be_stopped(opened, page):
+    page.tab.locator(RANGE).press("Home")
+    at_rest(page, "1 bit:")
+    page.tab.get_by_role("button", name="Fine-tune 10 s").click()
+    page.tab.get_by_role("button", name="Stop training").click()
+    at_rest(page, "1 bit, fine-tuned")
+    page.tab.get_by_role("button", name="Fine-tune 10 s").wait_for()
+
+
+def test_the_panel_survives_a_reload(opened, page):
+    page.tab.locator(RANGE).press("Home")
+    at_rest(page, "1 bit:")
+    page.tab.evaluate("() => jupyterapp.shell.currentWidget.context.save()")
+    page.tab.goto(page.tab.url.replace("?reset", ""))
+    drawn(page)
+    at_rest(page, "1 bit:")
+    assert page.tab.locator(RANGE).input_value() == "0"
+
+
+def test_nothing_heavy_is_saved_and_the_still_picture_is(opened, page):
+    (shown,) = [output for output in opened.outputs() if output["output_type"] == "execute_result"]
+    assert "image/svg+xml" in shown["data"] and "application/vnd.jupyter.widget-view+json" in shown["data"]
+    assert len(json.dumps(opened.outputs())) < 40_000
+
+
+def test_colours_follow_the_theme_and_the_layout_holds_at_1000_pixels(opened, page):
+    light = page.tab.evaluate(COLOUR, ".lk-title")
+    page.tab.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.tab.wait_for_selector(".lk-panel[data-theme=dark]")
+    assert page.tab.evaluate(COLOUR, ".lk-title") != light
+    page.tab.set_viewport_size({"width": 1000, "height": 1000})
+    page.tab.wait_for_timeout(500)
+    overflow = "() => { const e = document.querySelector('.lk-panel'); return e.scrollWidth - e.clientWidth; }"
+    assert page.tab.evaluate(overflow) <= 0
+    page.screenshot_of("panel-dark-1000")
+    page.tab.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+    page.tab.wait_for_selector(".lk-panel[data-theme=light]")
+
+
+def test_running_the_cell_again_closes_the_first_panel(lab, page):
+    notebook = page.open_notebook(lab, lab.write("again.ipynb", CELL))
+    notebook.run()
+    drawn(page)
+    notebook.run()
+    at_rest(page, "8 bits")
+    count = "import ipywidgets, threading\nfrom labkit.live.front import Front\n"
+    count += "sum(isinstance(w, Front) for w in ipywidgets.widgets.widget._instances.values()), "
+    count += "[t.name for t in threading.enumerate()].count('labkit-panel')"
+    insert = "source => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code: source}).done"
+    page.tab.evaluate(insert, f"_seen = ({count.splitlines()[-1]})" if False else count + "\n")
+    notebook.close()
+
+
+def test_voila_shows_the_panel(voila, page):
+    page.open_voila(voila, voila.write("panel.ipynb", CELL))
+    drawn(page)
+    page.tab.locator(RANGE).press("ArrowLeft")
+    at_rest(page, "7 bits")
+    page.screenshot_of("panel-voila")
