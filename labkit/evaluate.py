@@ -14,6 +14,7 @@ from labkit.data import Data
 from labkit.estimate import Estimate, Sample, margins
 from labkit.hardware import has_bfloat16
 from labkit.measure import Accuracy
+from labkit.memory import keep_freed_memory
 from labkit.skeleton import Skeleton
 from labkit.threads import Contest, threads
 
@@ -62,6 +63,7 @@ class Evaluator:
     ):
         self.data, self.device = data, torch.device(device)
         part = data.split(split)
+        keep_freed_memory()
         self._images, self._labels = part.images, part.labels
         self._example = data.normalise(part.images[:2].to(self.device))
         self._exact = self._quick = Skeleton(model, self._example)

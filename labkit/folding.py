@@ -18,8 +18,9 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
+from labkit.kernels import HalvingPool, halves
 from labkit.layers import Conv2d, Layer, Linear
-from labkit.weights import Dense, LowRank, Weight
+from labkit.weights import Weight
 
 PLAIN = (nn.Linear, nn.Conv2d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -80,12 +81,14 @@ def fold(model: nn.Module) -> tuple[fx.GraphModule, list[Source]]:
     calls = [node.target for node in net.graph.nodes if node.op == "call_module"]
     for node in list(net.graph.nodes):
         layer = modules.get(node.target) if node.op == "call_module" else None
+        if halves(layer):
+            net.set_submodule(node.target, HalvingPool())
         if type(layer) not in (*PLAIN, Linear, Conv2d):
             continue
         alone = calls.count(node.target) == 1 and sum(other is layer for other in modules.values()) == 1
         after = _norm_after(node, modules, calls) if alone else None
         weight, bias = folded(dense(layer), layer.bias, modules[after.target] if after else None)
-        plain = _plain(layer, weight, bias)
+        plain = plain_layer(layer, weight, bias)
         if after is not None:
             after.replace_all_uses_with(node)
             net.graph.erase_node(after)
@@ -96,34 +99,6 @@ def fold(model: nn.Module) -> tuple[fx.GraphModule, list[Source]]:
     net.recompile()
     net.delete_all_unused_submodules()
     return net.requires_grad_(False), sources
-
-
-def deployed(model: nn.Module) -> nn.Module:
-    """Return the network as it would be deployed: like `fold`, but thin products stay thin.
-
-    A LowRank becomes two thin layers; another Weight with a fast product of its own keeps it. Every
-    other one is computed once and is dense. A network that cannot be folded comes back as a copy.
-
-    >>> from labkit.weights import LowRank
-    >>> thin = Linear(LowRank(torch.ones(4, 1), torch.ones(1, 3), (4, 3)))
-    >>> deployed(nn.Sequential(thin)).get_submodule("0")
-    Sequential(
-      (0): Linear(in_features=3, out_features=1, bias=False)
-      (1): Linear(in_features=1, out_features=4, bias=False)
-    )
-    """
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    try:
-        net, sources = fold(model)
-    except CannotFold:
-        return model
-    for source in sources:
-        origin = model.get_submodule(source.path)
-        norm = model.get_submodule(source.norm) if source.norm else None
-        fast = _fast(origin, source.layer.bias, norm)
-        if fast is not None:
-            net.set_submodule(source.path, fast)
-    return net.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def trace(model: nn.Module) -> fx.GraphModule:
@@ -167,7 +142,7 @@ def _norm_after(node: fx.Node, modules: dict[str, nn.Module], calls: list[str]) 
     return users[0] if type(norm) in NORMS and norm.running_mean is not None else None
 
 
-def _plain(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
+def plain_layer(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
     """Make the torch layer that computes the same with this dense weight."""
     out, inside = weight.shape[:2]
     if isinstance(layer, (Linear, nn.Linear)):
@@ -190,26 +165,3 @@ def _relu_in_place(net: fx.GraphModule, modules: dict[str, nn.Module]) -> None:
         before = node.args[0]
         if before.op == "call_module" and type(net.get_submodule(before.target)) in PLAIN and len(before.users) == 1:
             node.op, node.target, node.kwargs = "call_function", F.relu, {"inplace": True}
-
-
-def _fast(origin: nn.Module, bias: Tensor | None, norm: nn.Module | None) -> nn.Module | None:
-    """Return what multiplies faster than the dense layer; None where nothing does."""
-    weight = origin.weight
-    if isinstance(weight, LowRank) and getattr(origin, "groups", 1) == 1:
-        u, v = weight.u().detach(), weight.v().detach()
-        if isinstance(origin, Conv2d):
-            u, v = u[:, :, None, None], v.view(-1, *weight.shape[1:])
-        u, _ = folded(u, None, norm)
-        wide = Conv2d(Dense(u)) if isinstance(origin, Conv2d) else Linear(Dense(u))
-        return nn.Sequential(_plain(origin, v, None), _plain(wide, u, bias))
-    product = "linear" if isinstance(origin, Linear) else "conv2d"
-    if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product) or norm is not None:
-        return None
-    origin.weight = _settled(weight)
-    return origin
-
-
-def _settled(weight: Weight) -> Weight:
-    """Compute the Weights inside a Weight once."""
-    inside = {name: Dense(part()) if isinstance(part, Weight) else part for name, part in weight.arguments().items()}
-    return type(weight)(**inside)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.folding import deployed
+from labkit.deploy import deployed
 
 BLOCK_S = 0.004  # a timed block is at least so long, far above the clock's resolution
 WARM = 3
@@ -75,7 +75,7 @@ def latency(
     device: torch.device | str = "cpu",
     budget_s: float = 2.0,
 ) -> Latency:
-    """Time the forward pass of a network as it would be deployed (see `labkit.folding.deployed`).
+    """Time the forward pass of a network as it would be deployed (see `labkit.deploy.deployed`).
 
     At most `repeats` blocks are timed, at least three, and no more than fit into `budget_s` seconds.
 

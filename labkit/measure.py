@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from labkit.data import Data
-from labkit.folding import deployed
+from labkit.deploy import deployed
 from labkit.layers import Layer
 from labkit.rates import compression_rate, space_saving, space_saving_as_printed, speed_up
 from labkit.weights import Weight

@@ -8,7 +8,9 @@ from torch import nn
 
 from labkit import layers, quantization, skeleton, zoo
 from labkit._torchvision import torchvision
-from labkit.folding import deployed, fold
+from labkit.deploy import deployed
+from labkit.folding import fold
+from labkit.kernels import HalvingPool, halves
 from labkit.skeleton import Skeleton
 from labkit.weights import LowRank
 from tests.networks import close, pictures, shaken
@@ -108,3 +110,13 @@ def test_deployed_keeps_thin_products_thin_and_folds_the_norm():
     assert (5, 32, 3, 3) in shapes and (64, 5, 1, 1) in shapes and (256, 2) in shapes
     assert not any(isinstance(module, (nn.BatchNorm2d, layers.Layer)) for module in net.modules())
     close(deployed(thin)(pictures()), thin(pictures()))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 8), (1, 1, 7, 9), (2, 5, 6, 7)])
+def test_the_faster_pooling_is_max_pooling(shape):
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
+    assert torch.equal(HalvingPool()(x), nn.functional.max_pool2d(x, 2))
+    x[0, 0, 0, 0] = float("nan")
+    assert torch.equal(HalvingPool()(x).isnan(), nn.functional.max_pool2d(x, 2).isnan())
+    others = [nn.MaxPool2d(3), nn.MaxPool2d(2, 1), nn.MaxPool2d(2, padding=1), nn.MaxPool2d(2, ceil_mode=True)]
+    assert halves(nn.MaxPool2d(2)) and halves(nn.MaxPool2d((2, 2), 2)) and not any(map(halves, others))

@@ -1,0 +1,63 @@
+"""A network as it would be deployed: dense weights computed once, thin products left thin."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from labkit.folding import CannotFold, fold, folded, plain_layer
+from labkit.layers import Conv2d, Linear
+from labkit.weights import Dense, LowRank, Weight
+
+
+def deployed(model: nn.Module) -> nn.Module:
+    """Return the network as it would be deployed: like `fold`, but thin products stay thin.
+
+    A LowRank becomes two thin layers; another Weight with a fast product of its own keeps it. Every
+    other one is computed once and is dense. A network that cannot be folded comes back as a copy.
+
+    >>> from labkit.weights import LowRank
+    >>> thin = Linear(LowRank(torch.ones(4, 1), torch.ones(1, 3), (4, 3)))
+    >>> deployed(nn.Sequential(thin)).get_submodule("0")
+    Sequential(
+      (0): Linear(in_features=3, out_features=1, bias=False)
+      (1): Linear(in_features=1, out_features=4, bias=False)
+    )
+    """
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    try:
+        net, sources = fold(model)
+    except CannotFold:
+        return model
+    for source in sources:
+        origin = model.get_submodule(source.path)
+        norm = model.get_submodule(source.norm) if source.norm else None
+        fast = _fast(origin, source.layer.bias, norm)
+        if fast is not None:
+            net.set_submodule(source.path, fast)
+    return net.requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _fast(origin: nn.Module, bias: Tensor | None, norm: nn.Module | None) -> nn.Module | None:
+    """Return what multiplies faster than the dense layer; None where nothing does."""
+    weight = origin.weight
+    if isinstance(weight, LowRank) and getattr(origin, "groups", 1) == 1:
+        u, v = weight.u().detach(), weight.v().detach()
+        if isinstance(origin, Conv2d):
+            u, v = u[:, :, None, None], v.view(-1, *weight.shape[1:])
+        u, _ = folded(u, None, norm)
+        wide = Conv2d(Dense(u)) if isinstance(origin, Conv2d) else Linear(Dense(u))
+        return nn.Sequential(plain_layer(origin, v, None), plain_layer(wide, u, bias))
+    product = "linear" if isinstance(origin, Linear) else "conv2d"
+    if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product) or norm is not None:
+        return None
+    origin.weight = _settled(weight)
+    return origin
+
+
+def _settled(weight: Weight) -> Weight:
+    """Compute the Weights inside a Weight once."""
+    inside = {name: Dense(part()) if isinstance(part, Weight) else part for name, part in weight.arguments().items()}
+    return type(weight)(**inside)
