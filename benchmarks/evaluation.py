@@ -115,12 +115,7 @@ def in_turns(works: dict[str, Callable[[], object]], rounds: int, clock: Clock) 
 
 def with_threads(count: int, work: Callable[[], object]) -> Callable[[], object]:
     """Run with so many threads."""
-
-    def run() -> object:
-        with threads(count):
-            return work()
-
-    return run
+    return threads(count)(work)
 
 
 def against_loop(name: str, data: datasets.Data, rounds: int, clock: Clock) -> dict:
