@@ -1,6 +1,6 @@
 """How much faster the lab evaluates than the plain loop, and how near it comes to the processor's rate.
 
-    python benchmarks/evaluation.py [--pictures 2000] [--rounds 3] [--busy]
+    python -m benchmarks.evaluation [--pictures 2000] [--rounds 3] [--busy]
 
 The plain loop is what a tutorial writes: float32, eager, a DataLoader with ToTensor and Normalize for
 each picture, batch 128, no workers. Everything is timed in turns in one process, each with one thread
@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from benchmarks.timing import Clock, in_turns, machine, record
 from labkit import data as datasets
 from labkit import layers, zoo
 from labkit._torchvision import torchvision
@@ -33,10 +30,8 @@ from labkit.measure import macs
 from labkit.pruning import Magnitude
 from labkit.threads import threads
 
-RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 TARGETS = {"VGG": 5.0, "LeNet-5": 5.0}
 MATRIX = 1024
-Clock = Callable[[], float]
 
 
 def network(name: str) -> nn.Module:
@@ -100,19 +95,6 @@ def product() -> None:
 _LEFT, _RIGHT = torch.randn(2, MATRIX, MATRIX, generator=torch.Generator().manual_seed(0))
 
 
-def in_turns(works: dict[str, Callable[[], object]], rounds: int, clock: Clock) -> dict[str, list[float]]:
-    """Time all pieces of work in turns, after one run each, and return the seconds of every round."""
-    for work in works.values():
-        work()
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            begin = clock()
-            work()
-            times[name].append(clock() - begin)
-    return times
-
-
 def with_threads(count: int, work: Callable[[], object]) -> Callable[[], object]:
     """Run with so many threads."""
     return threads(count)(work)
@@ -174,10 +156,10 @@ def main() -> None:
         torch.set_num_threads(1)
     whole = datasets.load("FashionMNIST")
     some = first(whole, options.pictures)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    about = machine() | {"clock": "processor time" if options.busy else "wall"}
     loops = [against_loop(name, some, options.rounds, clock) for name in TARGETS]
     rate = against_processor(whole, options.rounds, clock)
-    print(f"{torch.get_num_threads()} threads, load {load:.1f} before the start, torch {torch.__version__}")
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
     for row in loops:
         times = f"loop {row['loop_ms_per_picture']:.3f}, lab {row['lab_ms_per_picture']:.3f} ms a picture"
         spread = f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}"
@@ -186,13 +168,7 @@ def main() -> None:
         f"{rate['network']:14} {rate['gflops']:.1f} of {rate['product_gflops']:.1f} GFLOP/s: "
         f"{rate['share']:.2f} ({rate['share_low']:.2f} to {rate['share_high']:.2f}), target {rate['target']:g}"
     )
-    machine = {"processor": platform.machine(), "threads": torch.get_num_threads(), "load": load}
-    machine["clock"] = "processor time" if options.busy else "wall"
-    found = {"machine": machine, "torch": torch.__version__, "loops": loops, "rate": rate}
-    RESULTS.parent.mkdir(exist_ok=True)
-    scratch = RESULTS.with_suffix(".new")
-    scratch.write_text(json.dumps(found, indent=1) + "\n")
-    os.replace(scratch, RESULTS)
+    record("evaluation", {"machine": about, "loops": loops, "rate": rate})
 
 
 if __name__ == "__main__":
