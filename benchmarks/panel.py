@@ -36,7 +36,8 @@ PROBE = """() => {
         .observe(plot, { attributeFilter: ['data-drawn'] });
     new MutationObserver(() => { if (rest !== null) { window.exact.push(performance.now() - rest); rest = null; } })
         .observe(document.querySelector('.lk-live'), { childList: true, characterData: true, subtree: true }); }"""
-DRAWN = "() => { const all = [...document.querySelectorAll('.lk-plot')]; return all.length > 2 && all.every(e => e.dataset.drawn); }"
+DRAWN = """() => { const all = [...document.querySelectorAll('.lk-plot')];
+    return all.length > 2 && all.every(plot => plot.dataset.drawn); }"""
 
 
 def summary(times: list[float]) -> dict:

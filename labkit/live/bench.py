@@ -24,7 +24,7 @@ from labkit.methods import Curve, Method, Picture
 OWN = "your network"
 WHOLE = "whole network"
 ESTIMATE_S = 0.03  # for the accuracy under the finger
-SPAN_S = 0.12  # between two pictures while the full split is evaluated
+SPAN_S = 0.25  # between two pictures while the full split is evaluated
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,25 @@ function noPicture(part, paint) {
   return { data: [], layout: { xaxis: hidden, yaxis: hidden, annotations: [note] } };
 }
 
+// A filled outline of steps: one path, where bars would be a hundred.
+function area(x, y, colour, share, hover) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return {
+    x, y, mode: "lines", fill: "tozeroy", fillcolor: `rgba(${red}, ${green}, ${blue}, ${share})`,
+    line: { shape: "hvh", width: 0 }, hovertemplate: hover,
+  };
+}
+
 function histogramPicture(part, paint) {
   const step = (part.to - part.from) / part.values.length;
   const top = Math.max(...part.values);
   const many = part.marks.length > 32;
   return {
     data: [
-      {
-        type: "bar",
-        x: part.values.map((_, index) => part.from + (index + 0.5) * step),
-        y: part.values,
-        width: step,
-        marker: { color: paint.data, opacity: 0.5 },
-        hovertemplate: "%{x:.3f}: %{y}<extra></extra>",
-      },
+      area(
+        part.values.map((_, index) => part.from + (index + 0.5) * step), part.values,
+        paint.data, 0.5, "%{x:.3f}: %{y}<extra></extra>",
+      ),
       {
         x: many ? [] : part.marks.flatMap((mark) => [mark, mark, null]),
         y: many ? [] : part.marks.flatMap(() => [0, top * 1.06, null]),
@@ -41,7 +46,6 @@ function histogramPicture(part, paint) {
       },
     ],
     layout: {
-      bargap: 0,
       margin: { l: 56, r: 14, t: 8, b: 42 },
       xaxis: { title: part.x, nticks: 7 },
       yaxis: { title: part.y, range: [-0.05 * top, 1.08 * top], nticks: 6 },
@@ -52,18 +56,15 @@ function histogramPicture(part, paint) {
 function spectrumPicture(part, paint) {
   const cut = part.marks[0] ?? Infinity;
   const x = part.values.map((_, index) => index * part.step + 1);
-  const half = (inside) => ({
-    type: "bar",
-    x: x.filter((index) => inside === index <= cut),
-    y: part.values.filter((_, index) => inside === x[index] <= cut),
-    width: part.step,
-    hovertemplate: "%{x}: %{y:.3f}<extra></extra>",
-  });
+  const half = (inside, colour, share) => {
+    const within = (_, index) => inside === x[index] <= cut;
+    return area(x.filter(within), part.values.filter(within), colour, share, "%{x}: %{y:.3f}<extra></extra>");
+  };
   const top = Math.max(...part.values);
   return {
     data: [
-      { ...half(true), marker: { color: paint.data, opacity: 0.6 } },
-      { ...half(false), marker: { color: paint.quiet, opacity: 0.3 } },
+      half(true, paint.data, 0.6),
+      half(false, paint.quiet, 0.25),
       {
         x: part.marks.flatMap((mark) => [mark + 0.5, mark + 0.5, null]),
         y: part.marks.flatMap(() => [0, top * 1.05, null]),
@@ -73,8 +74,6 @@ function spectrumPicture(part, paint) {
       },
     ],
     layout: {
-      bargap: 0,
-      barmode: "overlay",
       xaxis: { title: part.x, nticks: 7, range: [0.5 - 0.02 * x.length * part.step, (x.length + 0.5) * part.step] },
       yaxis: { title: part.y, range: [0, 1.08 * top], nticks: 6 },
     },

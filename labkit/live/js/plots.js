@@ -28,12 +28,30 @@ async function receivePlotly(packed) {
   home.resolve(home.library);
 }
 
+// One plot for each frame: the first picture after a key is on the screen before the next is begun.
+const queue = [];
+
+function enqueue(plot) {
+  queue.push(plot);
+  if (queue.length === 1) requestAnimationFrame(drawNext);
+}
+
+function drawNext() {
+  queue[0]
+    .draw()
+    .catch((error) => console.error(error))
+    .finally(() => {
+      queue.shift();
+      if (queue.length) requestAnimationFrame(drawNext);
+    });
+}
+
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
 
 class Plot {
   // build(part, colours) returns {data, layout}; part.text is the picture in words.
   constructor(model, root, element, build) {
-    Object.assign(this, { root, element, build, part: null, due: false, drawing: false });
+    Object.assign(this, { root, element, build, part: null });
     this.canvas = h("div", { class: "lk-canvas" });
     element.append(this.canvas);
     plotly(model).then((library) => {
@@ -51,26 +69,16 @@ class Plot {
   }
 
   schedule() {
-    if (this.due) return;
-    this.due = true;
-    requestAnimationFrame(() => this.draw());
+    if (!queue.includes(this, 1)) enqueue(this); // at the front it may be half drawn already
   }
 
   async draw() {
-    if (!this.library || !this.part || this.drawing || this.gone) return void (this.due = this.drawing);
     const width = this.element.clientWidth;
     const height = this.element.clientHeight;
-    this.due = false;
-    if (width < 40 || height < 40) return;
+    if (!this.library || !this.part || this.gone || width < 40 || height < 40) return;
     const paint = colours(this.root);
     const { data, layout } = this.build(this.part, paint);
-    this.drawing = true;
-    try {
-      await this.library.react(this.canvas, data, frame(layout, paint, width, height), CONFIG);
-    } finally {
-      this.drawing = false;
-      if (this.due) requestAnimationFrame(() => this.draw());
-    }
+    await this.library.react(this.canvas, data, frame(layout, paint, width, height), CONFIG);
     this.element.dataset.drawn = 1 + Number(this.element.dataset.drawn || 0);
   }
 

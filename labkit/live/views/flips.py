@@ -43,7 +43,7 @@ def sprite(images: Tensor) -> str:
 
     Eight grey levels are enough at this size, and a third of the bytes.
     """
-    levels = (255 - images.numpy()).astype(np.uint16) * 7 // 255 * 15 // 7
+    levels = np.round((255 - images.numpy()) * (7 / 255)) * (15 / 7)
     row = np.concatenate(list(levels.transpose(0, 2, 3, 1)), axis=1).astype(np.uint8)  # (height, n * width, channels)
     height, width, channels = row.shape
     if channels == 1:
