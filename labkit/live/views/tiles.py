@@ -71,13 +71,13 @@ def code_entropy(model: torch.nn.Module) -> float | None:
 
 def time(subject: Subject, result: Result) -> dict:
     """Show the median time for one picture, measured on this machine."""
-    if result.seconds is None:
-        return {"label": "time per picture", "value": "…", "note": "measured when the knob rests"}
-    note = "one by one"
+    tile = {"label": "time for one picture", "value": "…", "note": "measured at rest"}
+    if result.seconds is not None:
+        tile["value"], tile["note"] = words.seconds(result.seconds), "comparing …"
     if result.faster is not None:
         real = result.faster.real and abs(result.faster.value - 1) >= 0.05
-        note += " · " + (_against(result.faster.value, "faster", "slower") if real else "no real difference")
-    return {"label": "time per picture", "value": words.seconds(result.seconds), "note": note}
+        tile["note"] = _against(result.faster.value, "faster", "slower") if real else "no real difference"
+    return tile
 
 
 def _against(ratio: float, better: str, worse: str) -> str:

@@ -9,7 +9,7 @@ def figures(value: float, count: int = 3) -> str:
     """Round to so many figures, without an exponent.
 
     >>> figures(156.4), figures(0.1234), figures(1234.5), figures(9.996)
-    ('156', '0.123', '1,234', '10.0')
+    ('156', '0.123', '1,230', '10.0')
     """
     if value == 0:
         return "0"
