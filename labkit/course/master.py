@@ -20,7 +20,7 @@ from pathlib import Path
 
 import jupytext
 
-from labkit.course import references
+from labkit import references
 
 FORMS = ("student", "solution", "nbgrader")
 STUB = ("# your code here", "raise NotImplementedError")

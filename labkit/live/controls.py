@@ -8,16 +8,9 @@ import torch
 
 from labkit import hardware, layers
 from labkit.live.bench import WHOLE, Result
-from labkit.methods import Method
 
 if TYPE_CHECKING:
     from labkit.live.stage import Stage
-
-
-def title(method: Method, kept: tuple[str, ...]) -> dict:
-    """Return the method's card: its idea, equation, what it stores, its drawback and its paper."""
-    fields = ("title", "idea", "equation", "stores", "drawback", "paper")
-    return {name: getattr(method, name) for name in fields} | {"kept": list(kept)}
 
 
 def view(stage: Stage) -> dict[str, dict | list]:

@@ -11,6 +11,7 @@ from labkit.live import controls
 from labkit.live.bench import Base, Bench, Choice, Result, Subject
 from labkit.live.loop import Stale
 from labkit.live.views import words
+from labkit.live.views.card import card
 from labkit.live.views.flips import flips
 from labkit.live.views.picture import picture
 from labkit.live.views.sizes import sizes
@@ -81,7 +82,7 @@ class Stage:
         best = result.accuracy or result.estimate
         self.trail.visit(self._series(), self._key(), result.size.total, best.value)
         parts = {
-            "title": controls.title(self.bench.methods[result.choice.method], result.base.kept),
+            "title": card(self.bench.methods[result.choice.method], result.base.kept),
             **controls.view(self),
             "tiles": tiles(subject, result, split),
             "tradeoff": tradeoff(subject, result, split, self.guess),

@@ -133,7 +133,7 @@ def decode(data: bytes, count: int) -> np.ndarray:
 
 def _read_gaps(stream: Bytes, count: int) -> np.ndarray:
     escape, escapes = stream.varint(), stream.varint()
-    if not 0 < escape < 1 << WIDEST_ESCAPE or escapes and count + escapes > 8 * len(stream):
+    if not 0 < escape < 1 << WIDEST_ESCAPE or (escapes and count + escapes > 8 * len(stream)):
         raise FileError("gaps between positions are out of range")
     text = symbols.decode(stream, count + escapes).astype(np.int64)
     skips = text == escape

@@ -122,7 +122,7 @@ class Reader:
             if not all(map(tensors.is_side, part)) or math.prod(part) > self.limit:
                 raise FileError(f"a shape is senseless, or shows more than {self.limit} numbers")
             return tuple(part)
-        if isinstance(part, str) or type(part) is int and abs(part) >= 2**63:
+        if isinstance(part, str) or (type(part) is int and abs(part) >= 2**63):
             raise FileError("an argument of a Weight is neither a number nor a shape")
         return part
 

@@ -76,6 +76,15 @@ def test_another_method_brings_its_own_knob_and_picture(opened, page):
     at_rest(page, "rank 74 in fc2")
 
 
+def test_the_card_shows_its_equation_and_links_its_paper(opened, page):
+    page.tab.get_by_text("card", exact=True).click()
+    equation = page.tab.locator(".lk-about math")
+    assert "MathML" in equation.evaluate("math => math.namespaceURI") and equation.bounding_box()["width"] > 50
+    assert page.tab.locator(".lk-about a").get_attribute("href").startswith("https://")
+    assert "Gong" in page.tab.locator(".lk-about a").text_content()
+    page.screenshot_of("panel-card")
+
+
 def test_keep_undo_and_reset(opened, page):
     page.tab.locator(RANGE).press("ArrowLeft")
     at_rest(page, "7 bits")

@@ -1,10 +1,5 @@
 // The panel: builds its elements once, then only changes what Python says has changed.
 
-const superscript = (text) => {
-  const parts = text.split(/\^(\w+)/);
-  return parts.map((part, index) => (index % 2 ? h("sup", {}, part) : part));
-};
-
 class View {
   constructor(model, root) {
     Object.assign(this, { model, root });
@@ -83,8 +78,8 @@ class View {
     this.idea.replaceChildren(...superscript(card.idea));
     const row = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
     this.card.replaceChildren(
-      ...row("equation", h("code", {}, card.equation)), ...row("stores", card.stores),
-      ...row("drawback", card.drawback), ...row("paper", card.paper),
+      ...row("equation", mathematics(card.equation)), ...row("stores", ...superscript(card.stores)),
+      ...row("drawback", card.drawback), ...row("paper", reference(card.paper)),
     );
     this.kept.replaceChildren(...card.kept.map((done) => h("span", { class: "lk-chip" }, done)));
     if (card.kept.length) this.kept.prepend(h("span", {}, "kept so far: "));

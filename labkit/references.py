@@ -1,4 +1,4 @@
-"""Citations in a notebook: `[@han2015]` becomes "Han 2015", and `{references}` the list of all cited."""
+"""Citations: a key of references.bib as "Han 2015" in a text, or as the whole reference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import re
 from pathlib import Path
 
-BIBLIOGRAPHY = Path(__file__).resolve().parents[2] / "references.bib"
+BIBLIOGRAPHY = Path(__file__).resolve().parents[1] / "references.bib"
 PLACE = "{references}"
 _CITATION = re.compile(r"\[@([\w:-]+)\]")
 _ENTRY = re.compile(r"^@\w+\{\s*([\w:-]+)\s*,(.*?)^\}", re.MULTILINE | re.DOTALL)
@@ -45,15 +45,24 @@ def short(key: str) -> str:
 
 def full(key: str) -> str:
     """Return the whole reference as one line of Markdown, with a link where there is a DOI or an address."""
+    people, title, where, link = parts(key)
+    return f"{people}: {f'[{title}]({link})' if link else title}. {where}."
+
+
+def parts(key: str) -> tuple[str, str, str, str]:
+    """Return a reference's authors, title, place with year, and link ("" where there is none).
+
+    >>> parts("han2015")[2].endswith("2015")
+    True
+    """
     fields = entry(key)
     authors = [" ".join(reversed(name.split(", "))) for name in _authors(fields)]
     paper = fields.get("eprint")
     where = fields.get("journal") or fields.get("booktitle") or (f"arXiv {paper}" if paper else "")
     link = fields.get("url") or (f"https://doi.org/{fields['doi']}" if "doi" in fields else "")
     link = link or (f"https://arxiv.org/abs/{paper}" if paper else "")
-    title = f"[{fields['title']}]({link})" if link else fields["title"]
     people = ", ".join(authors[:4]) + (" and others" if len(authors) > 4 else "")
-    return f"{people}: {title}. {where + ', ' if where else ''}{fields['year']}."
+    return people, fields["title"], f"{where + ', ' if where else ''}{fields['year']}", link
 
 
 def entry(key: str) -> dict[str, str]:

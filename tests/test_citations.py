@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.course import references
+from labkit import references
 
 BIB = r"""
 @inproceedings{han2015,
