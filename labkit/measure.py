@@ -11,7 +11,7 @@ from torch import nn
 
 from labkit.data import Data
 from labkit.deploy import deployed
-from labkit.layers import Layer
+from labkit.macs import macs
 from labkit.rates import compression_rate, space_saving, space_saving_as_printed, speed_up
 from labkit.weights import Weight
 
@@ -95,44 +95,6 @@ def accuracy(model: nn.Module, data: Data, split: str = "validation", batch: int
         answers = net(images.contiguous(memory_format=torch.channels_last)).argmax(1).cpu()
         right += int((answers == part.labels[start : start + batch]).sum())
     return Accuracy(right, len(part))
-
-
-@torch.no_grad()
-def macs(model: nn.Module, image_shape: tuple[int, int, int]) -> int:
-    """Count the multiplications of all fully connected and convolutional layers for one picture.
-
-    A dense layer takes out * in * height * width / groups of them for each position of its output;
-    a Sparse one takes one for each number stored, a LowRank one r (out + in).
-
-    >>> from labkit import zoo
-    >>> macs(zoo.build("LeNet-5"), (1, 28, 28))
-    2293000
-    """
-    total, hooks = 0, []
-
-    def count(layer: nn.Module, _, output: torch.Tensor) -> None:
-        nonlocal total
-        shape = output.shape[1:]
-        if isinstance(layer, Layer):
-            total += layer.macs(shape)
-        elif isinstance(layer, nn.Linear):
-            total += layer.weight.numel() * (shape.numel() // shape[-1])
-        else:
-            total += layer.weight.numel() * shape[-2:].numel()
-
-    counted = [module for module in model.modules() if isinstance(module, (Layer, nn.Linear, nn.Conv2d))]
-    training = [module for module in model.modules() if module.training]
-    device = next((tensor.device for tensor in model.state_dict().values()), None)
-    try:
-        hooks = [layer.register_forward_hook(count) for layer in counted]
-        model.eval()
-        model(torch.zeros(1, *image_shape, device=device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module in training:
-            module.training = True
-    return total
 
 
 def parameters(model: nn.Module) -> int:

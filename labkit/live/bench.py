@@ -18,7 +18,8 @@ from labkit.latency import Ratio
 from labkit.live.loop import Stale
 from labkit.live.recent import Recent
 from labkit.live.timing import timing
-from labkit.measure import Accuracy, macs
+from labkit.macs import Calls, calls, counted, macs, same_layers
+from labkit.measure import Accuracy
 from labkit.methods import Curve, Method, Picture
 
 OWN = "your network"
@@ -76,6 +77,7 @@ class Subject:
     evaluator: Evaluator
     base: Base
     size: storage.Size
+    uses: Calls
     macs: int
 
 
@@ -118,8 +120,8 @@ class Bench:
             name, _, variant = network.partition(" ")
             model = zoo.load(name, data_name, variant)
         evaluator = Evaluator(model, data, self.split, device)
-        size, multiplications = storage.size(model), macs(model, data.image_shape)
-        return Subject(network, data, device, evaluator, Base(model), size, multiplications)
+        uses = calls(model, data.image_shape)
+        return Subject(network, data, device, evaluator, Base(model), storage.size(model), uses, counted(model, uses))
 
     def curve(self, choice: Choice, base: Base) -> Curve:
         """Prepare a method for a base, once."""
@@ -149,7 +151,9 @@ class Bench:
     def describe(self, choice: Choice, base: Base, model: nn.Module) -> Result:
         """Measure a model coarsely."""
         subject = self.subject(choice)
-        result = Result(choice, base, model, storage.size(model), macs(model, subject.data.image_shape))
+        known = same_layers(model, subject.uses)
+        multiplications = counted(model, subject.uses) if known else macs(model, subject.data.image_shape)
+        result = Result(choice, base, model, storage.size(model), multiplications)
         result.estimate = subject.evaluator.estimate(model, ESTIMATE_S)
         return result
 

@@ -8,6 +8,7 @@ One sort serves every sparsity. Han 2015 retrains afterwards, which wins most of
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,12 +76,17 @@ class MagnitudeFit:
         """Say for each number, in flat order, whether it stays."""
         return self.ranks >= round(sparsity * self.ranked)
 
+    @functools.cached_property
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weights in 100 bins, the same for every sparsity."""
+        return np.histogram(self.values.numpy(), bins=100)
+
     def picture(self, sparsity: float, name: str) -> Picture:
         """The histogram of the weights with the threshold on both sides of zero."""
         kept = self.kept(sparsity)
         gone = self.values.abs()[~kept]
         threshold = float(gone.max()) if len(gone) else 0.0
-        counts, edges = np.histogram(self.values.numpy(), bins=100)
+        counts, edges = self.histogram
         here = 1 - float(kept.float().mean())
         title = f"{name}: {100 * here:.1f} % of the weights are zero"
         return Picture(

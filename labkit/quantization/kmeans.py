@@ -10,7 +10,8 @@ which is optimal for many centroids (Panter and Dite 1951). Networks: Gong 2014,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -89,12 +90,15 @@ class KMeansFit:
     ordered: np.ndarray
     order: np.ndarray
     sums: np.ndarray
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # clusters by bits
 
     def clusters(self, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the centroids in use (at most 2^bits) and how many weights belong to each."""
-        centroids, ends = lloyd(self.ordered, companding_start(self.ordered, 2**bits), self.sums)
-        sizes = np.diff(ends)
-        return centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
+        if bits not in self.found:
+            centroids, ends = lloyd(self.ordered, companding_start(self.ordered, 2**bits), self.sums)
+            sizes = np.diff(ends)
+            self.found[bits] = centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
+        return self.found[bits]
 
     def at(self, bits: int) -> Weight:
         """Return the codebook of 2^bits values."""
@@ -103,10 +107,15 @@ class KMeansFit:
         codes[self.order] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         return Codebook(torch.from_numpy(codes).view(self.shape), torch.from_numpy(centroids))
 
+    @functools.cached_property
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weights in 100 bins, the same for every number of bits."""
+        return np.histogram(self.ordered, bins=100)
+
     def picture(self, bits: int, name: str) -> Picture:
         """The histogram of the weights with the centroids on its axis."""
         centroids, _ = self.clusters(bits)
-        counts, edges = np.histogram(self.ordered, bins=100)
+        counts, edges = self.histogram
         return Picture(
             kind="histogram",
             title=f"{name}: its weights and their {len(centroids)} shared values",
