@@ -76,6 +76,8 @@ def plan(curve, choice, data: Data) -> tuple[Recipe, Data]:
 def save(stage: Stage, stale: Stale) -> Iterator[None]:
     """Write the model that is shown into the working folder, and say its real size."""
     result = stage.result
+    if not result.complete:  # what is said last stays: that it was saved
+        yield from stage.arrive(result, stale)
     knob = stage.bench.curve(result.choice, result.base).knob
     words_of = [result.choice.network, result.choice.data, *result.base.kept, result.choice.method]
     words_of += [words.setting(knob, result.choice.value), "tuned" if result.tuned else ""]

@@ -109,12 +109,20 @@ class Panel:
                 if self._wish is before:  # nobody has moved a control since
                     before = self._wish = self._stage.result.choice
             yield
+        yield from self._finish(stale)
 
     def _guess(self, point: tuple[int, float], stale: Stale) -> Iterator[None]:
         self._stage.guess = point
         if self._stage.result is not None:
             self._stage.present()
         yield
+        yield from self._finish(stale)
+
+    def _finish(self, stale: Stale) -> Iterator[None]:
+        """Measure to the end what this job has interrupted."""
+        result = self._stage.result
+        if result is not None and not result.complete:
+            yield from self._stage.arrive(result, stale)
 
     def _ahead(self, stale: Stale) -> Iterator[None]:
         result = self._stage.result

@@ -11,6 +11,7 @@ from labkit import data, storage, zoo
 from labkit.live import explore
 from labkit.measure import accuracy
 from labkit.methods import Knob, LeafMethod
+from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
 from labkit.weights import Dense
 
@@ -76,6 +77,14 @@ def test_switching_the_data_opens_the_network_trained_on_it(panel):
     assert (state["data"], state["network"]) == ("MNIST", NET)
     assert state["accuracy"] > 0.97
     assert panel.set(data="FashionMNIST").wait().state["accuracy"] < 0.95
+
+
+def test_a_guess_at_once_does_not_end_the_measurement():
+    opened = explore("LeNet-300-100", Magnitude()).guess(80_000, 0.85)
+    try:
+        assert not opened.wait().state["estimate"] and opened.state["guess"] == (80_000, 0.85)
+    finally:
+        opened.close()
 
 
 def test_a_guess_is_drawn_and_a_wrong_one_refused(panel):
