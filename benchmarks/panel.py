@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 from playwright.sync_api import sync_playwright
 
+from benchmarks.timing import record
 from scripts import chromium
 from tests.browser import servers
 from tests.browser.pages import LabPage
 
-RESULTS = Path(__file__).parent / "results" / "panel.json"
 NETWORKS = ("LeNet-300-100", "LeNet-5", "VGG", "ResNet-20")
 SIZE = {"width": 1280, "height": 1000}
 # Time from a key to the frame after the next drawn plot, and from the key to the exact result.
@@ -137,8 +137,7 @@ def main() -> None:
                 print(network, json.dumps(found[network], indent=1), flush=True)
         browser.close()
     found["load_after"] = os.getloadavg()
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    record("panel", found)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from labkit.files import write
+
 RESULTS = Path(__file__).parent / "results"
 Clock = Callable[[], float]
 
@@ -46,7 +48,5 @@ def record(name: str, found: dict) -> Path:
     """Write results whole or not at all to benchmarks/results/NAME.json."""
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{name}.json"
-    scratch = target.with_suffix(".new")
-    scratch.write_text(json.dumps(found, indent=1) + "\n")
-    os.replace(scratch, target)
+    write(target, json.dumps(found, indent=1).encode() + b"\n")
     return target

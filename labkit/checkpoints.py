@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 
 from labkit import zoo
 from labkit.data import Data
 from labkit.data import load as load_data
+from labkit.files import write
 from labkit.measure import accuracy
 from labkit.train import Progress, Recipe, Trainer
 
@@ -64,20 +65,23 @@ def train(
     target.parent.mkdir(parents=True, exist_ok=True)
     _resume(trainer, partial)
     for progress in trainer.run():
-        if progress.step == trainer.steps or progress.epoch * (trainer.steps // recipe.epochs) == progress.step:
-            _write(trainer.state(), partial, {"recipe": json.dumps(trainer.describe())})
+        if progress.epoch * (trainer.steps // recipe.epochs) == progress.step:
+            write(partial, _bytes(trainer.state(), {"recipe": json.dumps(trainer.describe())}))
         yield progress
-    _write(network.cpu().state_dict(), target)
+    write(target, _bytes(network.cpu().state_dict()))
     about = describe(trainer, images, target, name, variant)
-    _replace(target.with_suffix(".json"), json.dumps(about, indent=1).encode() + b"\n")
+    write(target.with_suffix(".json"), json.dumps(about, indent=1).encode() + b"\n")
     partial.unlink(missing_ok=True)
 
 
 def _resume(trainer: Trainer, partial: Path) -> None:
-    """Restore an unfinished run of the same recipe; start anew from anything else."""
+    """Restore an unfinished run of the same recipe; raise ValueError for anything else."""
     if not partial.exists():
         return
     try:
+        with safe_open(partial, "pt") as file:
+            if json.loads((file.metadata() or {}).get("recipe", "null")) != trainer.describe():
+                raise ValueError("it was made by another recipe")
         trainer.restore(load_file(partial))
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{partial} does not fit this run ({error}): delete it to start from the beginning") from error
@@ -103,14 +107,6 @@ def describe(trainer: Trainer, data: Data, path: Path, name: str, variant: str) 
     }
 
 
-def _write(tensors: dict, path: Path, metadata: dict | None = None) -> None:
-    """Write a safetensors file whole or not at all."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, scratch, metadata)
-    os.replace(scratch, path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
-    scratch.write_bytes(content)
-    os.replace(scratch, path)
+def _bytes(tensors: dict, metadata: dict | None = None) -> bytes:
+    """Return named tensors as a safetensors file."""
+    return save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)

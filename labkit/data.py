@@ -6,7 +6,6 @@ import functools
 import gzip
 import hashlib
 import os
-import shutil
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from labkit._torchvision import torchvision
+from labkit.files import write
 
 ROOT = Path(os.environ.get("LABKIT_DATA", Path(__file__).resolve().parent.parent / "data"))
 VALIDATION = 5_000  # pictures taken out of the training set
@@ -145,15 +145,12 @@ def _extract(name: str, folder: Path) -> None:
         target, archive = folder / file, folder / f"{file}.gz"
         if target.exists() and _sha256(target) == expected:
             continue
-        scratch = folder / f"{file}.{os.getpid()}.new"
         try:
-            with gzip.open(archive) as packed, open(scratch, "wb") as out:
-                shutil.copyfileobj(packed, out)
-            if _sha256(scratch) != expected:
+            content = gzip.decompress(archive.read_bytes())
+            if hashlib.sha256(content).hexdigest() != expected:
                 raise OSError("its content is not the original's")
-            os.replace(scratch, target)
+            write(target, content)
         except (OSError, EOFError, zlib.error) as error:
-            scratch.unlink(missing_ok=True)
             raise DataError(
                 f"{archive} is missing or damaged ({error}): restore it with `git checkout {archive}`"
             ) from error

@@ -139,10 +139,8 @@ class Trainer:
 
     def _step(self, batch: Split, rate: float) -> tuple[float, float]:
         """Take one step of SGD and return the batch's loss and its number of right answers."""
-        images = self.data.normalise(batch.images.to(self.device))
+        images = self.data.normalise(batch.images.to(self.device)).contiguous(memory_format=torch.channels_last)
         labels = batch.labels.to(self.device)
-        if images.ndim == 4 and images.shape[1] > 0:
-            images = images.contiguous(memory_format=torch.channels_last)
         for group in self.optimiser.param_groups:
             group["lr"] = rate / math.sqrt(group["sharing"])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):

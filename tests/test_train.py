@@ -97,6 +97,17 @@ def test_a_partial_run_of_something_else_is_not_continued(tmp_path, monkeypatch,
         next(checkpoints.train("LeNet-5", "KMNIST", root=tmp_path))
 
 
+def test_a_run_of_another_recipe_is_not_continued(tmp_path, monkeypatch, images):
+    monkeypatch.setattr(checkpoints, "load_data", lambda name: images)
+    arguments = {"name": "LeNet-300-100", "data": "MNIST", "root": tmp_path}
+    run = checkpoints.train(recipe=Recipe(epochs=3, batch=64), **arguments)
+    while next(run).epoch < 2:
+        pass
+    run.close()
+    with pytest.raises(ValueError, match="another recipe.*delete it to start from the beginning"):
+        next(checkpoints.train(recipe=Recipe(epochs=3, batch=64, shift=1), **arguments))
+
+
 def test_pictures_move_by_at_most_the_shift_and_lose_nothing_else():
     images = torch.zeros(200, 1, 9, 9, dtype=torch.uint8)
     images[:, 0, 4, 4] = 255

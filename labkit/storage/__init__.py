@@ -20,6 +20,7 @@ from pathlib import Path
 from torch import nn
 
 from labkit import zoo
+from labkit.files import write
 from labkit.storage import container
 from labkit.storage.errors import FileError
 from labkit.storage.reader import Reader
@@ -71,7 +72,7 @@ def save(model: nn.Module, path: str | Path) -> int:
     content = container.wrap(structure, [plan.encode() for plan in writer.plans])
     if len(content) != found.total:
         raise RuntimeError(f"{found.total} bytes were planned, but {len(content)} would be written")
-    container.write(Path(path), content)
+    write(Path(path), content)
     return len(content)
 
 

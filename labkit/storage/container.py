@@ -7,10 +7,8 @@ the other. Everything but the streams is what `size` calls "structure".
 from __future__ import annotations
 
 import json
-import os
 import stat
 import struct
-import threading
 import zlib
 from pathlib import Path
 
@@ -103,16 +101,6 @@ def read(path: Path, most: int) -> bytes:
         raise FileError("there is no such file") from error
     except OSError as error:
         raise FileError(f"it cannot be read ({error.strerror})") from error
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
-    try:
-        scratch.write_bytes(content)
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _refuse(name: str) -> None:
