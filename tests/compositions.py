@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from labkit.weights import Codebook, Dense, LowRank, Sparse, Weight
+from labkit.weights import Affine, Codebook, Dense, LowRank, Sparse, Weight
 
 
 def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
@@ -12,8 +12,13 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
     size = int(np.prod(shape))
     kinds = ["dense"]
     if depth > 0:
-        kinds += ["codebook", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
+        kinds += ["affine", "codebook", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
     kind = kinds[random.randint(len(kinds))]
+    if kind == "affine":
+        codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
+        if len(shape) > 1 and random.rand() < 0.5:
+            steps = shape[0]
+        return Affine(codes, random_weight(random, (steps,), depth - 1), torch.from_numpy(random.randint(0, 9, steps)))
     if kind == "codebook":
         count = random.randint(1, 9)
         codes = torch.from_numpy(random.randint(0, count, size=shape))

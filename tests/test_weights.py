@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from torch.nn import functional as F
 
-from labkit.weights import Codebook, Dense, LowRank, Sparse, Weight, as_weight
+from labkit.weights import Affine, Codebook, Dense, LowRank, Sparse, Weight, as_weight
 from tests.compositions import weights
 
 
@@ -62,6 +62,25 @@ def test_gradients_of_shared_values_are_summed_over_their_members():
     assert weight.centroids.values.grad.tolist() == [slope[codes == 0].sum(), slope[codes == 1].sum()]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_gradient_of_a_step_is_summed_over_the_weights_that_use_it(count):
+    codes, zero = torch.tensor([[0, 1, 3], [2, 0, 1]]), torch.tensor([1, 2][:count])
+    weight = Affine(codes, torch.tensor([0.5, 2.0][:count]), zero)
+    slope = torch.arange(6.0).view(2, 3)
+    (weight() * slope).sum().backward()
+    by_row = (slope * (codes - zero.view(-1, 1))).sum(1)
+    assert weight.scale.values.grad.tolist() == (by_row if count == 2 else by_row.sum().view(1)).tolist()
+    assert weight.sharing == 6 / count
+
+
+def test_numbers_taken_from_one_grid_stay_whole_and_from_many_become_dense():
+    codes, positions = torch.tensor([[0, 1, 3], [2, 0, 1]]), torch.tensor([1, 2, 4])
+    taken = Affine(codes, torch.tensor(0.1), torch.tensor(1)).take(positions)
+    assert isinstance(taken, Affine) and taken.codes.tolist() == [1, 3, 0]
+    rows = Affine(codes, torch.tensor([0.1, 0.3]), torch.tensor([1, 2]))
+    assert isinstance(rows.take(positions), Dense)
+
+
 def test_zeros_get_no_gradient_and_stay_zero():
     weight = Sparse(torch.tensor([1, 4]), torch.tensor([1.0, 2.0]), (2, 3))
     (weight() * torch.arange(6.0).view(2, 3)).sum().backward()
@@ -90,6 +109,16 @@ def test_multiplications_are_those_of_the_numbers_stored():
         (lambda: Codebook(torch.tensor([0, 2]), torch.ones(2)), "codes reach from 0 to 2, but must lie from 0 to 1"),
         (lambda: Codebook(torch.tensor([0.5]), torch.ones(2)), "codes must be whole numbers"),
         (lambda: Codebook(torch.tensor([0]), torch.ones(2, 2)), "centroids must have one dimension"),
+        (lambda: Affine(torch.tensor([[-1]]), torch.ones(1), torch.tensor([0])), "codes reach from -1 to -1"),
+        (lambda: Affine(torch.tensor([[0]]), torch.ones(1), torch.tensor([2**16])), "zero reach from 65536"),
+        (lambda: Affine(torch.tensor([[0.5]]), torch.ones(1), torch.tensor([0])), "codes must be whole numbers"),
+        (lambda: Affine(torch.tensor([[0]]), torch.ones(1), torch.tensor([0.0])), "zero must be whole numbers"),
+        (
+            lambda: Affine(torch.zeros(2, 3).int(), torch.ones(3), torch.zeros(3).int()),
+            "it must be \\(1,\\) or \\(2,\\)",
+        ),
+        (lambda: Affine(torch.zeros(2).int(), torch.ones(2), torch.zeros(2).int()), "it must be \\(1,\\)"),
+        (lambda: Affine(torch.zeros(2, 3).int(), torch.ones(2), torch.zeros(1).int()), "zero has shape"),
         (lambda: Sparse(torch.tensor([2, 1]), torch.ones(2), (2, 2)), "ascending order"),
         (lambda: Sparse(torch.tensor([1, 1]), torch.ones(2), (2, 2)), "ascending order"),
         (lambda: Sparse(torch.tensor([4]), torch.ones(1), (2, 2)), "positions reach from 4 to 4"),

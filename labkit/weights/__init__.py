@@ -6,9 +6,10 @@ Compression, a `LowRank` whose factors are `Codebook`s is factorise-then-quantis
 any of them is plain autograd.
 """
 
+from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole
 from labkit.weights.codebook import Codebook
 from labkit.weights.lowrank import LowRank
 from labkit.weights.sparse import Sparse
 
-__all__ = ["Codebook", "Dense", "LowRank", "Sparse", "Weight", "as_weight", "check_whole"]
+__all__ = ["Affine", "Codebook", "Dense", "LowRank", "Sparse", "Weight", "as_weight", "check_whole"]

@@ -1,0 +1,58 @@
+"""Whole numbers on an even grid: Vanhoucke 2011, Jacob 2018."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from labkit.weights.base import Weight, as_weight, check_whole
+
+MOST_CODES = 2**16
+
+
+class Affine(Weight):
+    """Every number is a whole number of steps away from zero: w = scale * (codes - zero).
+
+    `codes` are whole numbers from 0 to 2^b - 1 in the shape of the weight, b at most 16. `scale` is
+    the step and `zero` the code that means 0; both have shape (1,), or (out,) for a step of its own in
+    each row, channel or filter: the first dimension. Training moves the scale (Jacob 2018). Raises
+    TypeError or ValueError for codes that are not such numbers, and for shapes that do not fit.
+
+    >>> Affine(torch.tensor([[0, 1], [2, 3]]), torch.tensor([0.5]), torch.tensor([1]))().tolist()
+    [[-0.5, 0.0], [0.5, 1.0]]
+    >>> Affine(torch.tensor([[0, 1], [2, 3]]), torch.tensor([0.5, 10.0]), torch.tensor([1, 2]))().tolist()
+    [[-0.5, 0.0], [0.0, 10.0]]
+    """
+
+    def __init__(self, codes: Tensor, scale: Weight | Tensor, zero: Tensor):
+        super().__init__()
+        self.scale = as_weight(scale.reshape(1) if isinstance(scale, Tensor) and scale.ndim == 0 else scale)
+        zero = zero.reshape(1) if zero.ndim == 0 else zero
+        steps = tuple(self.scale.shape)
+        if codes.ndim < 1 or steps not in {(1,), tuple(codes.shape[:1]) if codes.ndim > 1 else (1,)}:
+            allowed = f"(1,) or ({codes.shape[0]},)" if codes.ndim > 1 else "(1,)"
+            raise ValueError(f"scale has shape {steps}, but for codes {tuple(codes.shape)} it must be {allowed}")
+        if tuple(zero.shape) != steps:
+            raise ValueError(f"zero has shape {tuple(zero.shape)}, but must be of scale's shape {steps}")
+        check_whole("codes", codes, MOST_CODES)
+        check_whole("zero", zero, MOST_CODES)
+        self.register_buffer("codes", codes.to(torch.int32))
+        self.register_buffer("zero", zero.to(torch.int32))
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.codes.shape
+
+    @property
+    def sharing(self) -> float:
+        return max(1.0, self.codes.numel() / max(1, self.scale.shape[0]))
+
+    def forward(self) -> Tensor:
+        sides = (-1, *[1] * (self.codes.ndim - 1))
+        scale = self.scale().view(sides)
+        return scale * (self.codes - self.zero.view(sides)).to(scale.dtype)
+
+    def take(self, positions: Tensor) -> Weight:
+        if self.scale.shape[0] > 1:  # what is left of the rows is no rectangle, so no row can have its scale
+            return super().take(positions)
+        return Affine(self.codes.flatten()[positions], self.scale, self.zero)
