@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from labkit import doubt
 from labkit.data import Data
 from labkit.estimate import Estimate, Sample, margins
 from labkit.hardware import has_bfloat16
@@ -20,7 +21,7 @@ from labkit.threads import Contest, threads
 
 BATCHES = (50, 100, 200, 500, 1000)
 CONVOLUTION_BATCH = 200  # larger ones fault in new memory for every activation
-BATCH_S = 0.015  # a stale refinement must notice within 20 to 40 ms
+BATCH_S = 0.035  # in float32: a stale refinement must notice within 20 to 40 ms
 IMAGE_MEMORY = 64 << 20  # bytes of normalised pictures that are kept
 
 
@@ -70,8 +71,10 @@ class Evaluator:
         self._contest = Contest(torch.get_num_threads() if self.device.type == "cpu" else 1)
         self.batch = self._tune()
         self._ready = self._normalised()
+        begin = time.perf_counter()
         batches = (functools.partial(self._outputs, self._exact, start) for start in range(0, len(part), self.batch))
         outputs = torch.cat([self._contest.run(batch) for batch in batches]).cpu()
+        self.full_s = time.perf_counter() - begin  # about what a whole evaluation takes
         self.predictions = outputs.argmax(1)
         self.right = self.predictions == part.labels
         self.reference = Accuracy(int(self.right.sum()), len(part))
@@ -100,26 +103,44 @@ class Evaluator:
         return self._sample.estimate(predictions, self._labels[: len(predictions)])
 
     def full(self, model: nn.Module, stale: Callable[[], bool] = lambda: False) -> Iterator[Full]:
-        """Evaluate a model on the whole split in float32, yielding what is known after each batch.
+        """Evaluate a model on the whole split, yielding what is known after each batch.
 
-        Returns early as soon as `stale()` is true. The last yield is `done` and exact.
+        Where the processor multiplies bfloat16 itself, all pictures are run in it first, and then in
+        float32 those whose answer rounding could have changed (see `labkit.doubt`). Returns early as
+        soon as `stale()` is true. The last yield is `done`, and its answers are float32's.
         """
-        skeleton = self._load(model, self._exact)
-        version, found = skeleton.version, torch.full((len(self._labels),), -1)
+        count = len(self._labels)
+        found, unsure = torch.full((count,), -1), torch.zeros(count, dtype=torch.bool)
+        exact = _Loaded(self, model, self._exact)
+        first, share = self._first(model, exact)
         self._contest.reopen()
-        for start in range(0, len(self._labels), self.batch):
+        for start in range(0, count, self.batch):
             if stale():
                 return
-            if skeleton.version != version:  # another model was evaluated in between
-                skeleton = self._load(model, self._exact)
-                version = skeleton.version
-            outputs = self._contest.run(functools.partial(self._outputs, skeleton, start))
+            outputs = self._contest.run(lambda start=start: self._outputs(first.ready(), start))
             found[start : start + self.batch] = outputs.argmax(1).cpu()
-            yield self._so_far(found, min(start + self.batch, len(found)))
+            if first is not exact:
+                unsure[start : start + self.batch] = doubt.doubtful(outputs, share).cpu()
+            if start + self.batch < count:
+                yield self._so_far(found, start + self.batch)
+        for index in torch.nonzero(unsure).flatten().split(self.batch):
+            if stale():
+                return
+            outputs = self._contest.run(lambda index=index: exact.ready().run(None, lambda: self._pictures(index)))
+            found[index] = outputs.argmax(1).cpu()
+        yield self._so_far(found, count, done=True)
 
-    def _so_far(self, found: Tensor, seen: int) -> Full:
+    def _first(self, model: nn.Module, exact: _Loaded) -> tuple[_Loaded, float]:
+        """Choose what all pictures are run in first, and return the largest error it makes on the first batch."""
+        if self._quick is self._exact:
+            return exact, 0.0
+        quick = _Loaded(self, model, self._quick)
+        outputs = self._outputs(quick.ready(), 0)
+        share = doubt.rounding(outputs, self._outputs(exact.ready(), 0))
+        return (quick if doubt.doubtful(outputs, share).float().mean() <= doubt.MOST else exact), share
+
+    def _so_far(self, found: Tensor, seen: int, done: bool = False) -> Full:
         """Put the first answers, given in the sample's order, into the order of the split."""
-        done = seen == len(found)
         accuracy: Accuracy | Estimate = Accuracy(int((found == self._labels).sum()), len(found))
         if not done:
             accuracy = self._sample.estimate(found[:seen].clone(), self._labels[:seen])
@@ -138,12 +159,10 @@ class Evaluator:
         return skeleton
 
     def _outputs(self, skeleton: Skeleton, start: int) -> Tensor:
-        return skeleton.run(start, lambda: self._pictures(start, self.batch))
+        return skeleton.run(start, lambda: self._pictures(slice(start, start + self.batch)))
 
-    def _pictures(self, start: int, count: int) -> Tensor:
-        if self._ready is not None:
-            return self._ready[start : start + count]
-        return self._normalise(self._images[start : start + count])
+    def _pictures(self, which: slice | Tensor) -> Tensor:
+        return self._normalise(self._images[which]) if self._ready is None else self._ready[which]
 
     def _normalise(self, images: Tensor) -> Tensor:
         return self.data.normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
@@ -153,7 +172,7 @@ class Evaluator:
         return self._normalise(self._images) if 4 * self._images.numel() <= IMAGE_MEMORY else None
 
     def _tune(self) -> int:
-        """Choose the largest batch that takes about 15 ms at most."""
+        """Choose the largest batch that takes `BATCH_S` at most."""
         pictures = self._normalise(self._images[: BATCHES[0]])
         work = functools.partial(self._exact.run, None, lambda: pictures)
         work()  # the first run of all sets up kernels and memory
@@ -166,3 +185,17 @@ class Evaluator:
         top = CONVOLUTION_BATCH if convolves and self.device.type == "cpu" else BATCHES[-1]
         allowed = [batch for batch in BATCHES if batch <= top and min(took) * batch / BATCHES[0] <= BATCH_S]
         return max(allowed, default=BATCHES[0])
+
+
+class _Loaded:
+    """A skeleton that holds a model's weights, and takes them again where another model came in between."""
+
+    def __init__(self, evaluator: Evaluator, model: nn.Module, skeleton: Skeleton):
+        self._load = lambda: evaluator._load(model, skeleton)
+        self.skeleton, self.version = None, -1
+
+    def ready(self) -> Skeleton:
+        if self.skeleton is None or self.skeleton.version != self.version:
+            self.skeleton = self._load()
+            self.version = self.skeleton.version
+        return self.skeleton

@@ -149,3 +149,13 @@ def test_a_gpu_answers_as_the_processor_does():
     assert (evaluator.predictions != plain(model, fashion()).argmax(1)).sum() <= 2
     compressed = pruning.Magnitude().prepare(model).at(0.9)
     assert (list(evaluator.full(compressed))[-1].predictions != plain(compressed, fashion()).argmax(1)).sum() <= 3
+
+
+@pytest.mark.parametrize("name", ["LeNet-5", "VGG"])
+def test_bfloat16_first_gives_the_answers_of_float32(name):
+    model, data = zoo.load(name), fashion(400)
+    twice, once = (Evaluator(model, data, bfloat16=way) for way in (True, False))
+    curve = quantization.KMeans().prepare(model)
+    for bits in (8, 3, 1):
+        ends = [list(evaluator.full(curve.at(bits)))[-1] for evaluator in (twice, once)]
+        assert torch.equal(ends[0].predictions, ends[1].predictions) and ends[0].accuracy == ends[1].accuracy

@@ -13,7 +13,7 @@ from torch import nn
 from labkit import data as datasets
 from labkit import layers, storage, zoo
 from labkit.estimate import Estimate
-from labkit.evaluate import Evaluator
+from labkit.evaluate import Evaluator, Full
 from labkit.latency import Ratio
 from labkit.live.loop import Stale
 from labkit.live.recent import Recent
@@ -24,7 +24,8 @@ from labkit.methods import Curve, Method, Picture
 
 OWN = "your network"
 WHOLE = "whole network"
-ESTIMATE_S = 0.03  # for the accuracy under the finger
+ESTIMATE_S = 0.02  # for the accuracy under the finger
+AT_ONCE_S = 0.04  # a network whose whole split takes no longer needs no estimate
 SPAN_S = 0.25  # between two pictures while the full split is evaluated
 
 
@@ -154,8 +155,17 @@ class Bench:
         known = same_layers(model, subject.uses)
         multiplications = counted(model, subject.uses) if known else macs(model, subject.data.image_shape)
         result = Result(choice, base, model, storage.size(model), multiplications)
-        result.estimate = subject.evaluator.estimate(model, ESTIMATE_S)
+        if subject.evaluator.full_s <= AT_ONCE_S:
+            for full in subject.evaluator.full(model):
+                self._take(result, full)
+        else:
+            result.estimate = subject.evaluator.estimate(model, ESTIMATE_S)
         return result
+
+    @staticmethod
+    def _take(result: Result, full: Full) -> None:
+        """Take over what is known of the whole split."""
+        result.accuracy, result.predictions, result.complete = full.accuracy, full.predictions, full.done
 
     def picture(self, curve: Curve, choice: Choice) -> Picture | None:
         """Take the method's picture of the chosen layer, or of the largest one that it touches."""
@@ -167,22 +177,26 @@ class Bench:
                 continue
         return None
 
-    def refine(self, result: Result, stale: Stale) -> Iterator[None]:
-        """Fill in the accuracy on the whole split, then the time for one picture."""
+    def refine(self, result: Result, stale: Stale, toward: int = 1) -> Iterator[None]:
+        """Fill in the accuracy on the whole split, then the time for one picture.
+
+        What the next key press will ask for comes first: the value next to the knob on the side
+        `toward` which it moves, 1 or -1.
+        """
         subject = self.subject(result.choice)
+        neighbours = iter(()) if result.tuned else self.ahead(result.choice, result.base, (toward, -toward))
+        next(neighbours, None)
         shown = time.perf_counter()
         if not result.complete:
             for full in subject.evaluator.full(result.model, stale):
-                result.accuracy, result.predictions, result.complete = full.accuracy, full.predictions, full.done
+                self._take(result, full)
                 if full.done or time.perf_counter() - shown > SPAN_S:
                     yield
                     shown = time.perf_counter()
-        if result.complete and not result.tuned:
-            for _ in self.ahead(result.choice, result.base, steps=(1, -1)):
-                if stale():
-                    return
         if result.complete and not stale():
-            yield from timing(subject, result, stale)
+            next(neighbours, None)
+            if not stale():
+                yield from timing(subject, result, stale)
 
     def ahead(self, choice: Choice, base: Base, steps: Sequence[int] = (1, -1, 2, -2)) -> Iterator[None]:
         """Compute the values next to the knob, so that the next key press finds them."""

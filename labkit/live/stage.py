@@ -59,14 +59,24 @@ class Stage:
 
     def arrive(self, result: Result, stale: Stale) -> Iterator[None]:
         """Show a result as it is known, then each time that more is known."""
+        toward = self._direction(result.choice)
         self.result, self.base = result, result.base
         self.present()
         yield
-        for _ in self.bench.refine(result, stale):
+        for _ in self.bench.refine(result, stale, toward):
             self.present()
             yield
         if result.complete:
+            if not stale():  # pictures are looked at when the knob rests
+                self.update(flips=flips(self.subject, result, self.bench.split, self.before))
             self.rest()
+
+    def _direction(self, choice: Choice) -> int:
+        """Say which way the knob moves: 1 or -1 along its values."""
+        if self.result is None or replace(self.result.choice, value=choice.value) != choice:
+            return 1
+        values = self.knob.values
+        return 1 if values.index(choice.value) >= values.index(self.result.choice.value) else -1
 
     def rest(self) -> None:
         """Remember where the knob came to rest, for the button Undo and for the next flips."""
@@ -93,8 +103,6 @@ class Stage:
             "alert": "",
         }
         self.update(**parts)
-        if result.complete:  # in a message of its own: the finger waits for the others
-            self.update(flips=flips(subject, result, split, self.before))
 
     def _series(self) -> str:
         """Name the line on which the result lies: what was done before, with which method, where."""

@@ -38,7 +38,6 @@ def timing(subject: Subject, result: Result, stale: Stale) -> Iterator[None]:
             now = work(result.model)
             calls = calibrate([now], time.perf_counter)[0]
             result.seconds = median(timed(now, calls, time.perf_counter) for _ in range(ROUNDS))
-            yield
         if result.faster is None:
             models = (subject.base.model, subject.base.model, result.model)
             result.faster = compare(*map(work, models), rounds=ROUNDS)

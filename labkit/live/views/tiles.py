@@ -72,10 +72,9 @@ def code_entropy(model: torch.nn.Module) -> float | None:
 def time(subject: Subject, result: Result) -> dict:
     """Show the median time for one picture, measured on this machine."""
     tile = {"label": "time for one picture", "value": "…", "note": "measured at rest"}
-    if result.seconds is not None:
-        tile["value"], tile["note"] = words.seconds(result.seconds), "comparing …"
     if result.faster is not None:
         real = result.faster.real and abs(result.faster.value - 1) >= 0.05
+        tile["value"] = words.seconds(result.seconds)
         tile["note"] = _against(result.faster.value, "faster", "slower") if real else "no real difference"
     return tile
 
