@@ -7,6 +7,7 @@ baseline runs against itself: what lies inside the control's spread is not calle
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -112,18 +113,53 @@ def compare(baseline: Work, again: Work, other: Work, rounds: int = 15, clock: C
     Each round times all three, starting with another one each time, and gives one ratio of each kind.
     Raises ValueError for fewer than three rounds.
     """
+    return ratio_of(*in_turns([baseline, again, other], rounds, clock).T)
+
+
+def in_turns(
+    works: Sequence[Work],
+    rounds: int = 15,
+    clock: Clock = time.perf_counter,
+    settle_s: float = 0.0,
+    budget_s: float = math.inf,
+) -> np.ndarray:
+    """Time pieces of work in turns, and return the seconds of one call of each, (rounds, works).
+
+    Each round starts with another one, and every second round runs backwards, so that none always
+    follows the same. Two runtimes in one process disturb each other, since the threads of one still
+    wait actively when the other begins: where `settle_s` is not 0, so many seconds pass before each
+    block, and short work is run twice to wake its threads. After three rounds, no round begins when
+    `budget_s` is spent. Raises ValueError for fewer than three rounds.
+
+    >>> in_turns([int, float], rounds=3).shape
+    (3, 2)
+    """
     if rounds < 3:
         raise ValueError(f"rounds is {rounds}, but a spread needs at least 3")
-    works = [baseline, again, other]
-    calls = calibrate(works, clock)
-    ratios = []
-    for turn in range(rounds):
-        times = [0.0] * 3
-        for index in (turn % 3, (turn + 1) % 3, (turn + 2) % 3):
-            times[index] = timed(works[index], calls[index], clock)
-        ratios.append((times[0] / times[2], times[0] / times[1]))
+    calls, count, begin = calibrate(works, clock), len(works), clock()
+    times: list[list[float]] = []
+    while len(times) < 3 or (len(times) < rounds and clock() - begin < budget_s):
+        row = [0.0] * count
+        order = [(len(times) + step) % count for step in range(count)]
+        for index in order[::-1] if len(times) % 2 else order:
+            if settle_s:
+                time.sleep(settle_s)
+                for _ in range(min(2, calls[index] - 1)):  # a call as long as a block hides its own start
+                    works[index]()
+            row[index] = timed(works[index], calls[index], clock)
+        times.append(row)
+    return np.array(times)
+
+
+def ratio_of(baseline: np.ndarray, again: np.ndarray, other: np.ndarray) -> Ratio:
+    """Say how many times faster the other is, from times that were taken in turns, (rounds,) each.
+
+    >>> print(ratio_of(*np.array([[4.0, 4.0, 4.0], [4.0, 4.1, 3.9], [2.0, 2.0, 2.0]])))
+    x 2.00 (2.00 to 2.00; control 0.98 to 1.02: real)
+    """
+    ratios = np.stack([baseline / other, baseline / again], axis=1)
     (low, control_low), (value, control), (high, control_high) = np.percentile(ratios, [5, 50, 95], axis=0).tolist()
-    return Ratio(value, low, high, control, control_low, control_high, rounds)
+    return Ratio(value, low, high, control, control_low, control_high, len(ratios))
 
 
 def forward(model: nn.Module, image_shape: tuple[int, int, int], batch: int, device: torch.device | str) -> Work:

@@ -2,13 +2,14 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import layers, zoo
-from labkit.latency import Ratio, calibrate, compare, forward, latency, ratio, timed
+from labkit.latency import Ratio, calibrate, compare, forward, in_turns, latency, ratio, timed
 from labkit.weights import LowRank
 
 
@@ -64,6 +65,31 @@ def test_a_machine_that_slows_down_does_not_favour_who_comes_first():
     found = compare(drifting(0.01), drifting(0.01), drifting(0.005), rounds=30, clock=clock)
     assert found.control == pytest.approx(1, abs=0.03)
     assert found.value == pytest.approx(2, rel=0.03)
+
+
+def test_turns_change_their_order_and_settle_before_each_block(monkeypatch):
+    clock, ran, slept = Clock(), [], []
+    monkeypatch.setattr("labkit.latency.time.sleep", slept.append)
+
+    def named(name: str, seconds: float):
+        def run():
+            ran.append(name)
+            clock.now += seconds
+
+        return run
+
+    times = in_turns([named("a", 1.0), named("b", 2.0), named("c", 0.002)], 4, clock, settle_s=0.5)
+    np.testing.assert_allclose(times, [[1.0, 2.0, 0.002]] * 4)
+    assert slept == [0.5] * 12
+    blocks = [name for name, _ in itertools.groupby(ran[9:])]  # after three warm calls of each
+    assert "".join(blocks) == "abc" + "acb" + "cab" + "cba"
+    assert ran[9:].count("c") == 4 * (2 + 1)  # two in a block, and one to wake it
+
+
+def test_a_budget_ends_the_turns_after_three_rounds():
+    clock = Clock()
+    assert len(in_turns([clock.work(1.0), clock.work(1.0)], 15, clock, budget_s=1.0)) == 3
+    assert len(in_turns([clock.work(1.0), clock.work(1.0)], 15, clock, budget_s=9.0)) == 5
 
 
 def test_too_few_rounds_are_refused():
