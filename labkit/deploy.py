@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from labkit.folding import CannotFold, fold, folded, plain_layer
+from labkit.folding import CannotFold, behind, fold, folded, plain_layer
 from labkit.layers import Conv2d, Linear
 from labkit.weights import Dense, LowRank, Weight
 
@@ -49,7 +49,8 @@ def _fast(origin: nn.Module, bias: Tensor | None, norm: nn.Module | None) -> nn.
             u, v = u[:, :, None, None], v.view(-1, *weight.shape[1:])
         u, _ = folded(u, None, norm)
         wide = Conv2d(Dense(u)) if isinstance(origin, Conv2d) else Linear(Dense(u))
-        return nn.Sequential(plain_layer(origin, v, None), plain_layer(wide, u, bias))
+        thin = nn.Sequential(plain_layer(origin, v, None), plain_layer(wide, u, bias))
+        return behind(getattr(origin, "grid", None), thin)
     product = "linear" if isinstance(origin, Linear) else "conv2d"
     if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product) or norm is not None:
         return None

@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
+from labkit.grid import Grid
 from labkit.kernels import HalvingPool, halves
 from labkit.layers import Conv2d, Layer, Linear
 from labkit.weights import Weight
@@ -37,6 +38,7 @@ class Source:
     path: str  # of the layer in the original network
     norm: str | None  # path of the batch normalisation folded into it
     layer: nn.Module
+    grid: Grid | None = None  # what rounds the layer's input
 
     def numbers(self, model: nn.Module) -> tuple[Tensor, Tensor | None]:
         """Compute the weight and bias of this layer from a network of the same structure."""
@@ -47,6 +49,11 @@ class Source:
 def dense(layer: nn.Module) -> Tensor:
     """Return the dense weight of a plain layer, or of one that holds a Weight."""
     return layer.weight() if isinstance(layer.weight, Weight) else layer.weight
+
+
+def behind(grid: Grid | None, layer: nn.Module) -> nn.Module:
+    """Put a layer behind the grid that rounds its input, where there is one."""
+    return layer if grid is None else nn.Sequential(grid, layer)
 
 
 @torch.no_grad()
@@ -88,13 +95,13 @@ def fold(model: nn.Module) -> tuple[fx.GraphModule, list[Source]]:
         alone = calls.count(node.target) == 1 and sum(other is layer for other in modules.values()) == 1
         after = _norm_after(node, modules, calls) if alone else None
         weight, bias = folded(dense(layer), layer.bias, modules[after.target] if after else None)
-        plain = plain_layer(layer, weight, bias)
+        plain, grid = plain_layer(layer, weight, bias), copy.deepcopy(getattr(layer, "grid", None))
         if after is not None:
             after.replace_all_uses_with(node)
             net.graph.erase_node(after)
-        net.set_submodule(node.target, plain)
-        sources.append(Source(node.target, after.target if after else None, plain))
-    _relu_in_place(net, modules)
+        net.set_submodule(node.target, behind(grid, plain))
+        sources.append(Source(node.target, after.target if after else None, plain, grid))
+    _relu_in_place(net, modules, {source.path for source in sources})
     net.graph.lint()
     net.recompile()
     net.delete_all_unused_submodules()
@@ -130,7 +137,7 @@ class _Tracer(fx.Tracer):
         return super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        return isinstance(module, Layer) or super().is_leaf_module(module, path)
+        return isinstance(module, (Layer, Grid)) or super().is_leaf_module(module, path)
 
 
 def _norm_after(node: fx.Node, modules: dict[str, nn.Module], calls: list[str]) -> fx.Node | None:
@@ -156,12 +163,12 @@ def plain_layer(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Mod
     return plain.eval()
 
 
-def _relu_in_place(net: fx.GraphModule, modules: dict[str, nn.Module]) -> None:
+def _relu_in_place(net: fx.GraphModule, modules: dict[str, nn.Module], layers: set[str]) -> None:
     """Let a ReLU overwrite the output of a layer, where nothing else reads it: no second tensor to fill."""
     for node in net.graph.nodes:
         relu = node.op == "call_module" and type(modules.get(node.target)) is nn.ReLU
         if not relu or len(node.args) != 1 or node.kwargs:
             continue
         before = node.args[0]
-        if before.op == "call_module" and type(net.get_submodule(before.target)) in PLAIN and len(before.users) == 1:
+        if before.op == "call_module" and before.target in layers and len(before.users) == 1:
             node.op, node.target, node.kwargs = "call_function", F.relu, {"inplace": True}

@@ -9,24 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.grid import Grid
 from labkit.weights import Dense, Weight
 
 
 class Linear(nn.Module):
-    """A fully connected layer, y = W x + b, whose W (out, in) is a Weight.
+    """A fully connected layer, y = W x + b, whose W (out, in) is a Weight; a `grid` rounds x first.
 
     >>> Linear(Dense(torch.ones(2, 3)), None)(torch.ones(1, 3)).tolist()
     [[3.0, 3.0]]
     """
 
-    def __init__(self, weight: Weight, bias: Tensor | None = None):
+    def __init__(self, weight: Weight, bias: Tensor | None = None, grid: Grid | None = None):
         super().__init__()
         if len(weight.shape) != 2:
             raise ValueError(f"weight of a Linear must have two dimensions, not shape {tuple(weight.shape)}")
         self.weight = weight
         self.bias = _as_bias(bias, weight.shape[0])
+        self.grid = grid
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if self.grid is None else self.grid(x)
         return self.weight.linear(x, self.bias)
 
     def macs(self, output: torch.Size) -> int:
@@ -35,7 +38,7 @@ class Linear(nn.Module):
 
 
 class Conv2d(nn.Module):
-    """A convolution, y = W * x + b, whose W (out, in / groups, height, width) is a Weight."""
+    """A convolution, y = W * x + b, whose W (out, in / groups, height, width) is a Weight; a `grid` rounds x first."""
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Conv2d(nn.Module):
         dilation=1,
         groups=1,
         padding_mode="zeros",
+        grid: Grid | None = None,
     ):
         super().__init__()
         if len(weight.shape) != 4:
@@ -55,8 +59,10 @@ class Conv2d(nn.Module):
         self.stride, self.dilation = _pair(stride), _pair(dilation)
         self.padding = padding if isinstance(padding, str) else _pair(padding)
         self.groups, self.padding_mode = groups, padding_mode
+        self.grid = grid
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if self.grid is None else self.grid(x)
         padding = self.padding
         if self.padding_mode != "zeros":
             if isinstance(padding, str):

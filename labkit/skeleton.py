@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.split_module import split_module
 
 from labkit.folding import CannotFold, Source, fold
+from labkit.grid import Grid
 from labkit.layers import Layer
 
 MEMORY = 64 << 20  # bytes of kept activations
@@ -25,8 +26,8 @@ def signature(model: nn.Module) -> tuple:
     >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 4))
     False
     """
-    if isinstance(model, Layer):  # which kind of Weight it holds does not matter, only what that computes
-        inside: tuple = tuple(model.weight.shape)
+    if isinstance(model, Layer):  # which kind of Weight or which grid it holds does not matter: both are loaded
+        inside: tuple = (tuple(model.weight.shape), model.grid is None)
     else:
         inside = tuple((name, signature(child)) for name, child in model.named_children())
     return (
@@ -62,7 +63,11 @@ class Skeleton:
         """Fold and cut the network, after making sure that it still computes the same."""
         net, sources = fold(model)
         net = net.to(self.device, memory_format=torch.channels_last)
-        _check_equal(net, model, example)
+        if any(isinstance(module, Grid) for module in model.modules()):
+            fine = _with_fine_grids(model)
+            _check_equal(fold(fine)[0].to(self.device, memory_format=torch.channels_last), fine, example)
+        else:
+            _check_equal(net, model, example)
         net = net.to(dtype=self.dtype)
         owned = tuple(f"{source.path}." for source in sources)
         self.others = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith(owned)}
@@ -89,6 +94,9 @@ class Skeleton:
             for old, new in zip((source.layer.weight, source.layer.bias), source.numbers(model), strict=True):
                 if old is not None and _update(old, new):
                     first = min(first, stage)
+            if source.grid is not None and source.grid.numbers != model.get_submodule(source.path).grid.numbers:
+                source.grid.set(*model.get_submodule(source.path).grid.numbers)
+                first = min(first, stage)
         if self.others:
             state = model.state_dict()
             if sum(_update(old, state[name]) for name, old in self.others.items()):
@@ -100,11 +108,14 @@ class Skeleton:
 
     @torch.inference_mode()
     def run(self, batch: Hashable, images: Callable[[], Tensor]) -> Tensor:
-        """Return the outputs for a batch, given its name and a function that returns its images."""
+        """Return the outputs for a batch, given its name and a function that returns its images.
+
+        Of a batch whose name is None nothing is kept.
+        """
         start = max((stage for stage, name in self._kept if name == batch), default=0)
         x = self._kept[start, batch] if start else images().to(self.dtype)
         for index in range(start, len(self.stages)):
-            if index == self._keep_at and index > start:
+            if index == self._keep_at and index > start and batch is not None:
                 self._keep(index, batch, x)
             x = self.stages[index](x)
         return x
@@ -151,6 +162,15 @@ def _update(old: Tensor, new: Tensor) -> bool:
         return False
     old.copy_(new)
     return True
+
+
+def _with_fine_grids(model: nn.Module) -> nn.Module:
+    """Return a copy whose grids are fine: on a coarse one, another order of summation may give the next point."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, Grid):
+            module.set(*module.refined().numbers)
+    return model
 
 
 @torch.inference_mode()

@@ -11,9 +11,11 @@ import inspect
 from collections.abc import Callable
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labkit.grid import Grid
 from labkit.layers import Conv2d, Linear
 from labkit.storage.errors import FileError
 from labkit.weights import Dense, Weight
@@ -47,7 +49,7 @@ CONV_DEFAULTS = [1, [1, 1], [0, 0], [1, 1], "zeros"]
 PADDINGS = ("zeros", "reflect", "replicate", "circular", "same", "valid")
 LARGEST_OPTION = 256  # no step, border or window of a real layer is wider
 
-_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d)}
+_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d, Grid)}
 
 
 def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | None:
@@ -67,7 +69,12 @@ def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | No
         if kind in (Conv2d, nn.Conv2d):
             options = [_plain(_checked(getattr(layer, name))) for name in CONV_OPTIONS[1:]]
             arguments += _shortened([layer.groups, *options], CONV_DEFAULTS)
+        if getattr(layer, "grid", None) is not None:
+            arguments.append(describe(layer.grid, numbers))
         return {kind.__name__: arguments}
+    if kind is Grid:
+        scale = float(str(np.float32(layer.scale)))  # the fewest digits that name this float32
+        return {"Grid": [layer.bits, scale, layer.zero, *[True] * layer.symmetric]}
     return None
 
 
@@ -80,16 +87,37 @@ def build(name: str, arguments: list, numbers: Callable[[object], object]) -> nn
         return kind(*map(_checked, arguments))
     if kind in NORMS:
         return _norm(kind, [numbers(part) for part in arguments[:4]], *arguments[4:])
+    return _grid(arguments) if kind is Grid else _layer(kind, arguments, numbers)
+
+
+def _layer(kind: type, arguments: list, numbers: Callable[[object], object]) -> nn.Module:
+    """Make a layer that holds a Weight, with the grid of its input where the last argument is one."""
+    name, grid = kind.__name__, None
+    if len(arguments) > 2 and isinstance(arguments[-1], dict):
+        *arguments, last = arguments
+        if list(last) != ["Grid"]:
+            raise FileError(f"a {name} has something else where a grid should be")
+        grid = _grid(last["Grid"])
     weight, bias = numbers(arguments[0]), numbers(arguments[1])
     if not isinstance(weight, Weight) or not (bias is None or isinstance(bias, Tensor)):
         raise FileError(f"a {name} needs a Weight and a bias")
-    groups, *others = arguments[2:] or [1]
+    if not arguments[2:]:
+        return kind(weight, bias, grid=grid)
+    groups, *others = arguments[2:]
     if type(groups) is not int or groups < 1 or weight.shape[0] % groups:
         raise FileError(f"a {name} with {weight.shape[0]} outputs has {str(groups)[:40]} groups")
     options = dict(zip(CONV_OPTIONS[1:], map(_checked, others), strict=False))
     if min(*options.get("stride", (1, 1)), *options.get("dilation", (1, 1))) < 1:
         raise FileError(f"a {name} has a stride or dilation below 1")
-    return kind(weight, bias, groups=groups, **options) if arguments[2:] else kind(weight, bias)
+    return kind(weight, bias, grid=grid, groups=groups, **options)
+
+
+def _grid(arguments: object) -> Grid:
+    """Make a grid; raise FileError for one that cannot be."""
+    try:
+        return Grid(*arguments)
+    except (TypeError, ValueError) as error:
+        raise FileError("a grid is not of so many bits, a step above 0 and a zero on it") from error
 
 
 def _norm(kind: type, parts: list, tracked: int | None, eps: float, momentum: float | None, width=0) -> nn.Module:
