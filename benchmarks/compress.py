@@ -23,7 +23,8 @@ from labkit.lowrank import SVD
 from labkit.methods import Method
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
-from labkit.quantization.kmeans import companding_start, lloyd, prefix_sums
+from labkit.quantization.kmeans import lloyd, prefix_sums
+from labkit.quantization.starts import companding_start
 
 
 def seconds(work: Callable[[], object]) -> float:

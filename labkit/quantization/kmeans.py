@@ -4,8 +4,7 @@
 
 In one dimension clusters are intervals of the sorted weights, so Lloyd's iteration needs only the
 intervals' ends, and prefix sums of the sorted weights give every mean at once: O(k log n) an
-iteration. The companding start places centroids with the density of the weights to the power 1/3,
-which is optimal for many centroids (Panter and Dite 1951). Networks: Gong 2014, Han 2016.
+iteration (Lloyd 1982). Where the centroids start is said in `starts`. Networks: Gong 2014, Han 2016.
 """
 
 from __future__ import annotations
@@ -18,48 +17,33 @@ import torch
 from torch import Tensor
 
 from labkit.methods import Knob, LeafMethod, Picture, numbers
+from labkit.quantization.starts import check_start, place
 from labkit.weights import Codebook, Weight
 
-GROUP = 4  # weights in a group whose width tells the density
-MOST_GROUPS = 2048
 
-
-def companding_start(ordered: np.ndarray, count: int) -> np.ndarray:
-    """Place `count` centroids at equal steps of the integral of density^(1/3).
-
-    The density comes from groups of equally many weights: over a group of width w it is
-    proportional to 1 / w, so its share of the integral is w * (1 / w)^(1/3) = w^(2/3). Unlike a
-    histogram's bins, such groups are also right where weights are few. `ordered` (n,) ascends.
-
-    >>> companding_start(np.linspace(0, 1, 1001), 2).round(2).tolist()
-    [0.25, 0.75]
-    """
-    distinct = ordered[np.append(True, np.diff(ordered) > 0)]
-    if len(distinct) <= count:
-        return distinct
-    groups = min(max(len(ordered) // GROUP, 2 * count), len(ordered) - 1, MOST_GROUPS)
-    edges = ordered[np.linspace(0, len(ordered) - 1, groups + 1).astype(np.int64)]
-    integral = np.concatenate([[0.0], np.cumsum(np.diff(edges) ** (2 / 3))])
-    return np.interp((np.arange(count) + 0.5) / count * integral[-1], integral, edges)
-
-
-def prefix_sums(ordered: np.ndarray) -> np.ndarray:
-    """Add up the sorted weights, so that the sum of ordered[a:b] is sums[b] - sums[a].
+def prefix_sums(values: np.ndarray) -> np.ndarray:
+    """Add up numbers from the left, so that the sum of values[a:b] is sums[b] - sums[a].
 
     >>> prefix_sums(np.array([1.0, 2.0])).tolist()
     [0.0, 1.0, 3.0]
     """
-    return np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
 
 
 def lloyd(
-    ordered: np.ndarray, centroids: np.ndarray, sums: np.ndarray | None = None, iterations: int = 20
+    ordered: np.ndarray,
+    centroids: np.ndarray,
+    sums: np.ndarray | None = None,
+    masses: np.ndarray | None = None,
+    iterations: int = 20,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Move each centroid to the mean of the weights nearest to it, until nothing moves.
+    """Move each centroid to the mean of the weights nearest to it, until nothing moves (Lloyd 1982).
 
-    `ordered` (n,) are the weights and `centroids` (k,) the start, both in ascending order; `sums`
-    (n + 1,) are the prefix sums, where they are known already. Returns the centroids (k,) and the
-    interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
+        c_j = sum h_i w_i / sum h_i  over cluster j: all h_i = 1, unless prefix sums of other h are given
+
+    `ordered` (n,) are the weights and `centroids` (k,) the start, both in ascending order. `sums`
+    (n + 1,) are the prefix sums of h w, and `masses` (n + 1,) those of h. Returns the centroids (k,)
+    and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
 
     >>> lloyd(np.array([0.0, 1.0, 10.0, 11.0]), np.array([0.0, 1.0]))[0].tolist()
     [0.5, 10.5]
@@ -67,9 +51,9 @@ def lloyd(
     sums = prefix_sums(ordered) if sums is None else sums
     ends = _intervals(ordered, centroids)
     for _ in range(iterations):
-        sizes = np.diff(ends)
-        means = np.diff(sums[ends]) / np.maximum(sizes, 1)
-        centroids = np.where(sizes > 0, means, centroids)  # an empty cluster stays where it is
+        mass = np.diff(ends) if masses is None else np.diff(masses[ends])
+        means = np.diff(sums[ends]) / np.where(mass > 0, mass, 1)
+        centroids = np.where(mass > 0, means, centroids)  # an empty cluster stays where it is
         moved = _intervals(ordered, centroids)
         if np.array_equal(moved, ends):
             break
@@ -90,12 +74,13 @@ class KMeansFit:
     ordered: np.ndarray
     order: np.ndarray
     sums: np.ndarray
+    start: str = "companding"
     found: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # clusters by bits
 
     def clusters(self, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the centroids in use (at most 2^bits) and how many weights belong to each."""
         if bits not in self.found:
-            centroids, ends = lloyd(self.ordered, companding_start(self.ordered, 2**bits), self.sums)
+            centroids, ends = lloyd(self.ordered, place(self.start, self.ordered, 2**bits), self.sums)
             sizes = np.diff(ends)
             self.found[bits] = centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
         return self.found[bits]
@@ -130,7 +115,16 @@ class KMeansFit:
 
 
 class KMeans(LeafMethod):
-    """Cluster the weights of each layer, and store for each weight only the number of its cluster."""
+    """Cluster the weights of each layer, and store for each weight only the number of its cluster.
+
+    `start` says where the centroids begin: "companding", "linear" or "density" (see `starts`).
+    Training the result moves the centroids, each by the sum of its weights' gradients (Han 2016).
+    Raises ValueError for another start.
+
+    >>> KMeans(start="middle")
+    Traceback (most recent call last):
+    ValueError: start is 'middle', but must be one of companding, linear, density
+    """
 
     title = "k-means codebook"
     idea = "Each weight becomes the nearest of 2^b shared values, and only the number of that value is stored."
@@ -140,8 +134,11 @@ class KMeans(LeafMethod):
     paper = "gong2014"
     knob = Knob("bits", "bits per weight", (1, 2, 3, 4, 5, 6, 7, 8), 8)
 
+    def __init__(self, start: str = "companding"):
+        self.start = check_start(start)
+
     def fit(self, leaf: Weight) -> KMeansFit:
         flat: Tensor = numbers(leaf).cpu().flatten()
         values = flat.numpy()
         order = np.argsort(values, kind="stable")
-        return KMeansFit(leaf.shape, values[order], order, prefix_sums(values[order]))
+        return KMeansFit(leaf.shape, values[order], order, prefix_sums(values[order]), self.start)

@@ -1,5 +1,7 @@
 """Our one-dimensional Lloyd is never worse than a general clusterer, and near the optimum."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,24 +10,30 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.cluster import KMeans as Clusterer
 from torch import nn
+from torch.nn import functional as F
 
-from labkit import adopt
+from labkit import adopt, data, zoo
+from labkit.layers import layers, replace
 from labkit.quantization import KMeans
-from labkit.quantization.kmeans import companding_start, lloyd
+from labkit.quantization.kmeans import lloyd, prefix_sums
+from labkit.quantization.starts import companding_start, place
+from labkit.train import Recipe
+from labkit.weights import Dense
 
 
 def squared_error(values, centroids):
     return float(np.min((values[:, None] - centroids[None]) ** 2, axis=1).sum())
 
 
-def optimum(values, count):
-    """The least squared error of any clustering, by dynamic programming over the sorted values."""
-    values = np.sort(values)
+def optimum(values, count, h=None):
+    """The least (weighted) squared error of any clustering, by dynamic programming over the sorted values."""
     n = len(values)
-    sums, squares = (np.concatenate([[0], np.cumsum(values**power)]) for power in (1, 2))
+    h = np.ones(n) if h is None else h[np.argsort(values)]
+    values = np.sort(values)
+    masses, sums, squares = (np.concatenate([[0], np.cumsum(h * values**power)]) for power in (0, 1, 2))
 
     def cost(a, b):
-        return squares[b] - squares[a] - (sums[b] - sums[a]) ** 2 / (b - a)
+        return squares[b] - squares[a] - (sums[b] - sums[a]) ** 2 / (masses[b] - masses[a])
 
     best = np.array([0.0] + [np.inf] * n)
     for _ in range(count):
@@ -40,6 +48,25 @@ def test_the_result_is_near_the_optimum(bits):
     centroids, _ = lloyd(ordered, companding_start(ordered, 2**bits))
     best = optimum(values, 2**bits)
     assert best * (1 - 1e-9) <= squared_error(values, centroids) <= 1.1 * best
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_the_weighted_result_is_near_the_weighted_optimum(count):
+    random = np.random.RandomState(count)
+    ordered, h = np.sort(random.standard_normal(150)), random.lognormal(sigma=1.5, size=150)
+    masses = prefix_sums(h)
+    start = place("companding", ordered, count, masses)
+    centroids, ends = lloyd(ordered, start, prefix_sums(h * ordered), masses, iterations=100)
+    found = float((h * (ordered - np.repeat(centroids, np.diff(ends))) ** 2).sum())
+    best = optimum(ordered, count, h)
+    assert best * (1 - 1e-9) <= found <= 1.3 * best
+
+
+def test_weighting_by_ones_changes_nothing():
+    ordered = np.sort(np.random.RandomState(0).standard_normal(500))
+    start = place("companding", ordered, 8)
+    for plain, weighted in zip(lloyd(ordered, start), lloyd(ordered, start, masses=np.arange(501.0)), strict=True):
+        assert np.array_equal(plain, weighted)
 
 
 @pytest.mark.parametrize("count", [4, 16, 64])
@@ -92,3 +119,33 @@ def test_a_constant_weight_becomes_one_value():
     with torch.no_grad():
         network[0].weight.values.fill_(0.25)
     assert torch.equal(KMeans().prepare(network).at(4)[0].weight(), network[0].weight())
+
+
+def test_the_gradient_of_a_centroid_is_the_sum_of_its_weights_gradients():
+    """What Han 2016 does by hand, autograd does by itself: index_select backwards adds up by code."""
+    pictures = data.load("MNIST")
+    part = pictures.train.take(slice(0, 64))
+    images = pictures.normalise(part.images)
+    small = KMeans().prepare(zoo.load("LeNet-300-100", "MNIST")).at(3)
+    F.cross_entropy(small(images), part.labels).backward()
+    dense = replace(small, {f"{path}.weight": Dense(layer.weight().detach()) for path, layer in layers(small).items()})
+    F.cross_entropy(dense(images), part.labels).backward()
+    for path, layer in layers(small).items():
+        gradients = layers(dense)[path].weight.values.grad
+        for code, found in enumerate(layer.weight.centroids.values.grad):
+            torch.testing.assert_close(found, gradients[layer.weight.codes == code].sum(), rtol=1e-3, atol=1e-6)
+
+
+def test_fine_tuning_moves_the_centroids_and_leaves_the_codes():
+    pictures = data.load("MNIST")
+    part = pictures.train.take(slice(0, 2000))
+    images = pictures.normalise(part.images)
+    curve = KMeans().prepare(zoo.load("LeNet-300-100", "MNIST"))
+    before = curve.at(2)
+    progress, after = next(itertools.islice(curve.train(2, pictures, Recipe(learning_rate=0.1)), 3, None))
+    with torch.no_grad():
+        losses = [float(F.cross_entropy(model(images), part.labels)) for model in (before, after)]
+    assert progress.step == 40 and losses[1] < 0.8 * losses[0]
+    for path, layer in layers(after).items():
+        assert torch.equal(layer.weight.codes, layers(before)[path].weight.codes)
+        assert not torch.equal(layer.weight.centroids(), layers(before)[path].weight.centroids())
