@@ -10,8 +10,9 @@ from labkit import layers, quantization, skeleton, zoo
 from labkit._torchvision import torchvision
 from labkit.deploy import deployed
 from labkit.folding import fold
+from labkit.grid import Grid
 from labkit.kernels import HalvingPool, halves
-from labkit.skeleton import Skeleton
+from labkit.skeleton import Skeleton, signature
 from labkit.weights import LowRank
 from tests.networks import close, pictures, shaken
 
@@ -120,3 +121,92 @@ def test_the_faster_pooling_is_max_pooling(shape):
     assert torch.equal(HalvingPool()(x).isnan(), nn.functional.max_pool2d(x, 2).isnan())
     others = [nn.MaxPool2d(3), nn.MaxPool2d(2, 1), nn.MaxPool2d(2, padding=1), nn.MaxPool2d(2, ceil_mode=True)]
     assert halves(nn.MaxPool2d(2)) and halves(nn.MaxPool2d((2, 2), 2)) and not any(map(halves, others))
+
+
+def gridded(model, reach, bits=16):
+    """Let every layer read through a grid from -reach to reach, which cuts much off."""
+    model = copy.deepcopy(model)
+    for layer in layers.layers(model).values():
+        layer.grid = Grid(bits, 2 * reach / (2**bits - 1), 2 ** (bits - 1))
+    return model
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_a_folded_network_rounds_what_its_layers_read(name):
+    model = layers.adopt(shaken(zoo.build(name)))
+    fine = gridded(model, 0.6)
+    net, sources = fold(fine)
+    assert all(source.grid.numbers == fine.get_submodule(source.path).grid.numbers for source in sources)
+    expected = fine(pictures())
+    close(net(pictures()), expected)
+    close(deployed(fine)(pictures()), expected)
+    assert (expected - model(pictures())).abs().max() > 0.05 * expected.abs().max()
+    assert name not in ("LeNet-5", "VGG") or any(isinstance(module, HalvingPool) for module in net.modules())
+
+
+@pytest.mark.parametrize("name", ["LeNet-5", "VGG"])
+def test_new_grids_are_loaded_like_new_weights(name):
+    model = layers.adopt(shaken(zoo.build(name)))
+    first = gridded(model, 0.5)
+    ready, paths = Skeleton(first, pictures()), list(layers.layers(model))
+    assert ready.foldable and not ready.fits(model) and signature(first) != signature(model)
+    changed = first
+    for path, reach in [(paths[-1], 0.2), (paths[-1], 0.3), (paths[2], 0.4), (paths[0], 0.7), (paths[-2], 0.1)]:
+        changed = copy.deepcopy(changed)
+        changed.get_submodule(path).grid = Grid(16, 2 * reach / (2**16 - 1), 2**15)
+        version = ready.version
+        assert ready.fits(changed)
+        ready.load(changed)
+        assert ready.version == version + 1
+        for batch in (0, 1):
+            images = pictures(8)[4 * batch : 4 * batch + 4]
+            close(ready.run(batch, lambda images=images: images), changed(images))
+        ready.load(changed)
+        assert ready.version == version + 1
+    assert changed is not first and first.get_submodule(paths[-1]).grid.scale == pytest.approx(1 / (2**16 - 1))
+
+
+def test_a_new_grid_of_a_late_layer_starts_late():
+    model = gridded(layers.adopt(zoo.build("VGG")).eval(), 0.5)
+    ready = Skeleton(model, pictures())
+    for reach in (0.4, 0.3):
+        model.fc2.grid = Grid(16, 2 * reach / (2**16 - 1), 2**15)
+        ready.load(model)
+        ready.run("a", pictures)
+    ready.run("a", lambda: pytest.fail("the pictures were asked for again"))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 8])
+def test_a_coarse_grid_does_not_keep_a_network_from_being_folded(bits):
+    for seed in range(5):
+        model = gridded(layers.adopt(shaken(zoo.build("VGG"), seed)), 2.0, bits)
+        assert Skeleton(model, pictures()).foldable
+
+
+def test_layers_that_share_a_grid_may_get_different_ones():
+    model = layers.adopt(nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.Linear(20, 10)))
+    model[1].grid = model[2].grid = Grid(16, 1e-4, 2**15)
+    ready, other = Skeleton(model, pictures()), copy.deepcopy(model)
+    other[1].grid, other[2].grid = Grid(16, 2e-5, 2**15), Grid(16, 1e-5, 2**15)
+    ready.load(other)
+    close(ready.run(0, pictures), other(pictures()))
+
+
+def test_a_grid_that_is_a_layer_of_its_own_stays_one():
+    model = layers.adopt(nn.Sequential(nn.Flatten(), nn.Linear(784, 20), Grid(16, 1e-5, 2**15), nn.Linear(20, 10)))
+    other = copy.deepcopy(model)
+    other[2].set(16, 2e-5, 2**15)
+    assert Skeleton(model, pictures()).foldable and signature(model) != signature(other)
+    close(fold(other)[0](pictures()), other(pictures()))
+
+
+def test_deployed_keeps_the_grid_before_thin_products_and_fast_ones():
+    model = layers.adopt(zoo.build("LeNet-300-100"))
+    thin = layers.replace(model, {"fc1.weight": LowRank(torch.randn(300, 3), torch.randn(3, 784) / 28, (300, 784))})
+    fine = gridded(thin, 0.4)
+    net = deployed(fine)
+    assert [type(module).__name__ for module in net.fc1] == ["Grid", "Sequential"]
+    close(net(pictures()), fine(pictures()))
+    conv = layers.adopt(zoo.build("LeNet-5"))
+    thin = layers.replace(conv, {"conv2.weight": LowRank(torch.randn(50, 3), torch.randn(3, 500) / 20, (50, 20, 5, 5))})
+    close(deployed(gridded(thin, 0.4))(pictures()), gridded(thin, 0.4)(pictures()))

@@ -8,6 +8,7 @@ from torch import nn
 
 from labkit import adopt, zoo
 from labkit._torchvision import torchvision
+from labkit.grid import Grid
 from labkit.layers import Conv2d, Linear, layers, leaves, replace
 from labkit.weights import Dense, LowRank
 
@@ -46,6 +47,27 @@ def test_networks_brought_along_compute_the_same(name):
 def test_every_kind_of_convolution_is_adopted(layer):
     x = torch.randn(2, 4, 9, 9)
     assert torch.equal(adopt(layer)(x), layer(x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda grid: Linear(Dense(torch.randn(3, 4)), torch.randn(3), grid), (5, 4)),
+        (lambda grid: Conv2d(Dense(torch.randn(3, 4, 3, 3)), None, padding=1, grid=grid), (2, 4, 6, 6)),
+        (
+            lambda grid: Conv2d(Dense(torch.randn(3, 4, 3, 3)), padding=1, padding_mode="reflect", grid=grid),
+            (2, 4, 6, 6),
+        ),
+    ],
+)
+def test_a_grid_rounds_what_the_layer_reads_and_nothing_else(layer, shape):
+    torch.manual_seed(0)
+    rounding, x = layer(Grid(3, 0.4, 3)), torch.randn(shape)
+    plain = copy.deepcopy(rounding)
+    plain.grid = None
+    assert torch.equal(rounding(x), plain(rounding.grid(x))) and not torch.equal(rounding(x), plain(x))
+    new = replace(rounding, {"weight": Dense(torch.zeros_like(rounding.weight()))})
+    assert new.grid.numbers == rounding.grid.numbers and new.grid is not rounding.grid
 
 
 def test_a_shared_layer_stays_shared_and_shared_tensors_stay_tied():

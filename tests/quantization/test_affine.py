@@ -1,5 +1,7 @@
 """Uniform quantization is torch's own simulated quantization, stored in as many bits as it says."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -117,6 +119,17 @@ def test_quantized_weights_can_be_pruned_and_quantized_again():
     assert torch.equal(pruned[0].weight()[kept], quantized[0].weight()[kept]) and 0.2 < kept.float().mean() <= 0.5
     again = Uniform().prepare(quantized).at(8)
     assert error(again, quantized) < 1e-2 * error(quantized, model)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([SVD, Magnitude, Uniform])))
+def test_it_composes_with_other_methods_in_any_order_and_trains(order, tmp_path):
+    original = model = network()
+    for method in order:
+        curve = method().prepare(model)
+        model = curve.at(curve.knob.values[len(curve.knob.values) // 2])
+    assert_same(model, saved_and_loaded(model.eval(), tmp_path, into=original))
+    model(torch.randn(4, 40)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_rows_too_short_for_a_step_of_their_own_share_one():

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from labkit import layers
+from labkit.grid import Grid
 from labkit.storage import container
-from labkit.weights import Codebook, Dense, LowRank, Sparse
+from labkit.weights import Affine, Codebook, Dense, LowRank, Sparse
 
 
 def small_network():
@@ -15,10 +16,11 @@ def small_network():
     codes = torch.randint(0, 3, (len(positions),)).clamp(max=2) * torch.randint(0, 2, (len(positions),))
     sparse = Sparse(positions, Codebook(codes, torch.randn(3)), (12, 20))
     low = LowRank(torch.randn(12, 2), Codebook(torch.randint(0, 2, (2, 12)), torch.tensor([0.5, 1.0])), (12, 12))
-    convolution = layers.Conv2d(Dense(torch.randn(4, 2, 3, 3)), torch.randn(4), padding=1)
-    tied = layers.Linear(low, torch.randn(12))
-    row = nn.Sequential(tied, nn.ReLU(), layers.Linear(low), nn.Dropout(0.5))
-    return nn.Sequential(layers.Linear(sparse), row, convolution, nn.BatchNorm2d(4), nn.MaxPool2d(2))
+    even = Affine(torch.randint(0, 16, (4, 2, 3, 3)), torch.rand(4), torch.randint(0, 16, (4,)))
+    convolution = layers.Conv2d(even, torch.randn(4), padding=1, grid=Grid(8, 0.1, 3))
+    tied = layers.Linear(low, torch.randn(12), grid=Grid(4, 0.3, 7, symmetric=True))
+    row = nn.Sequential(tied, nn.ReLU(), layers.Linear(low), layers.Linear(Dense(torch.randn(3, 12))), nn.Dropout(0.5))
+    return nn.Sequential(layers.Linear(sparse), Grid(2, 1.5, 1), row, convolution, nn.BatchNorm2d(4), nn.MaxPool2d(2))
 
 
 def opened(content):

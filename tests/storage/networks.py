@@ -6,7 +6,7 @@ from torch import nn
 from labkit import layers, zoo
 from labkit.lowrank import SVD
 from labkit.pruning import Magnitude
-from labkit.quantization import KMeans
+from labkit.quantization import KMeans, Uniform
 from labkit.storage import load, save, size
 
 
@@ -51,6 +51,10 @@ ROUTES = {
     "pruned, then clustered": lambda model: KMeans().prepare(Magnitude("layer").prepare(model).at(0.9)).at(3),
     "factorised": lambda model: SVD().prepare(model, where="fc2").at(4),
     "factorised, then clustered": lambda model: KMeans().prepare(SVD().prepare(model, where="fc2").at(4)).at(4),
+    "on a grid": lambda model: Uniform().prepare(model).at(4),
+    "pruned, then on a grid": lambda model: (
+        Uniform(symmetric=False).prepare(Magnitude("layer").prepare(model).at(0.9)).at(3)
+    ),
     "clustered, then pruned": lambda model: Magnitude("layer").prepare(KMeans().prepare(model).at(2)).at(0.5),
 }
 

@@ -45,6 +45,7 @@ def put(structure, path, value):
 
 
 VALUES = [
+    {"Grid": [8, 0.1, 3]}, {"Grid": [40, 0.1, 3]}, {"Grid": [8, 0, 3]}, {"Grid": [ENDLESS, 1e-308, -1, 5]},
     None, True, -1, 0, 1, 2, 255, 2**31, ENDLESS, 2**63, 10**30, 0.5, -1e308, "", "=", "f4p", "f4", "i8", "os.system",
     "Dense", [], {}, [0], [[]], ["=", 0], ["=", -1], ["f4", ENDLESS], ["f4", 10**6, 10**6], ["i4", 0], ["i8", 2**24],
     ["f410", 2, 2], [ENDLESS, ENDLESS], [-1, -1], {"": {}}, {"=": 0}, {"=": 5}, {"=": ENDLESS}, {"Sequential": {}},
@@ -102,6 +103,10 @@ def sparse(shape):
     return {"Linear": [{"Sparse": [["i8", 0], {"Dense": [["f4p", 0]]}, shape]}, None]}
 
 
+def gridded(grid):
+    return {"Linear": [{"Dense": [["f4p", 1, 1]]}, None, grid]}
+
+
 FREE_CODES = b"\x00\x00\x00"  # whole numbers of 0 bits, all 0
 HARMFUL = {
     "a sparse matrix of 10^12 zeros": with_tree(sparse([10**6, 10**6]), lengths=[0, 0]),
@@ -122,6 +127,20 @@ HARMFUL = {
     "a wide border": with_tree({"Sequential": {"0": {"MaxPool2d": [10**9, 1, 10**9]}}}),
     "a large window": with_tree({"AdaptiveAvgPool2d": [[10**6, 10**6]]}),
     "an unknown layer": with_tree({"system": ["touch /tmp/harm"]}),
+    "a grid of 17 bits": with_tree(gridded({"Grid": [17, 0.1, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of 10^12 bits": with_tree(gridded({"Grid": [ENDLESS, 0.1, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of no bits": with_tree(gridded({"Grid": [0, 0.1, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid without steps": with_tree(gridded({"Grid": [4, 0.0, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of steps backwards": with_tree(gridded({"Grid": [4, -0.1, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of steps too long": with_tree(gridded({"Grid": [4, 1e300, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of a step of 10^400": with_tree(gridded({"Grid": [4, 10**400, 0]}), b"\x00\x00\x00\x00\x00"),
+    "a zero beyond its grid": with_tree(gridded({"Grid": [4, 0.1, 16]}), b"\x00\x00\x00\x00\x00"),
+    "a zero below its grid": with_tree(gridded({"Grid": [4, 0.1, -1]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of one number": with_tree(gridded({"Grid": [4]}), b"\x00\x00\x00\x00\x00"),
+    "a grid of a mapping": with_tree(gridded({"Grid": {"bits": 4}}), b"\x00\x00\x00\x00\x00"),
+    "a layer in the place of a grid": with_tree(gridded({"ReLU": []}), b"\x00\x00\x00\x00\x00"),
+    "two grids at once": with_tree(gridded({"Grid": [4, 0.1, 0], "grid": []}), b"\x00\x00\x00\x00\x00"),
+    "a grid alone of 17 bits": with_tree({"Grid": [17, 0.1, 0]}),
     "an attribute": with_tree({"__init__": []}),
     "an unknown Weight": with_tree({"Linear": [{"Popen": ["true"]}, None]}),
     "a number that is none": signed(None, b"", packed=zlib.compress(b"[null,NaN,[]]")[2:-4]),
@@ -137,6 +156,11 @@ HARMFUL = {
 @pytest.mark.parametrize("harm", HARMFUL)
 def test_what_is_made_to_do_harm_is_refused(harm, refused):
     refused(HARMFUL[harm])
+
+
+def test_the_same_files_with_a_grid_that_can_be_are_loaded(survived):
+    for grid in ({"Grid": [4, 0.1, 15]}, {"Grid": [16, 1e-37, 0]}, {"Grid": [2, 3, 1, True]}):
+        assert survived(with_tree(gridded(grid), b"\x00\x00\x00\x00\x00")).grid.bits == grid["Grid"][0]
 
 
 def test_a_structure_that_unpacks_to_far_more_is_cut_off(refused):

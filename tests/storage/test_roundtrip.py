@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from labkit import layers
+from labkit.grid import Grid
 from labkit.storage import save, size
 from tests.compositions import random_weight
 from tests.storage.networks import ROUTES, assert_same, bits, network, saved_and_loaded
@@ -52,6 +53,30 @@ def test_a_network_of_the_zoo_gives_the_same_outputs_bit_for_bit(tmp_path, name,
     images = torch.randn(5, 1, 28, 28)
     with torch.inference_mode():
         assert torch.equal(model(images), again(images))
+
+
+@pytest.mark.parametrize("scale", [0.1, 2.0**-126, 3.4028234e38, 1.0, 0.012345679])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_grids_of_layers_come_back_to_the_last_bit(tmp_path, scale, symmetric):
+    model = network("LeNet-5")
+    for width, layer in zip((2, 8, 3, 16), layers.layers(model).values(), strict=True):
+        layer.grid = Grid(width, scale, 2 ** (width - 1) - 1, symmetric)
+    model.conv1.grid = None
+    before, again = size(network("LeNet-5")), saved_and_loaded(model, tmp_path)
+    assert_same(model, again)
+    for old, new in zip(layers.layers(model).values(), layers.layers(again).values(), strict=True):
+        assert (old.grid and old.grid.numbers) == (new.grid and new.grid.numbers)
+    assert size(model).total - before.total < 100
+    images = torch.randn(5, 1, 28, 28)
+    with torch.inference_mode():
+        assert torch.equal(bits(model(images)), bits(again(images)))
+
+
+def test_a_grid_of_its_own_comes_back(tmp_path):
+    model = nn.Sequential(Grid(3, 0.3, 5), network("LeNet-300-100").fc1)
+    again = saved_and_loaded(model, tmp_path)
+    assert_same(model, again)
+    assert again[0].numbers == model[0].numbers
 
 
 def test_a_network_with_shortcuts_comes_back(tmp_path):
