@@ -59,8 +59,8 @@ class Ratio:
 
     @property
     def real(self) -> bool:
-        """Whether the ratio lies outside everything that the baseline gave against itself."""
-        return not self.control_low <= self.value <= self.control_high
+        """Whether the ratio lies outside what the baseline gave against itself, and its own range leaves 1 out."""
+        return not (self.control_low <= self.value <= self.control_high or self.low <= 1 <= self.high)
 
     def __str__(self) -> str:
         verdict = "real" if self.real else "no real difference"

@@ -53,6 +53,13 @@ def test_a_ratio_inside_the_controls_spread_is_not_real():
     assert not found.real and "no real difference" in str(found)
 
 
+def test_a_ratio_that_is_now_above_and_now_below_one_is_not_real():
+    clock = Clock()
+    found = compare(clock.work(0.010), clock.work(0.010), clock.work(*[0.008] * 5, *[0.012] * 3), clock=clock)
+    assert found.control_low == pytest.approx(1) and found.value > 1.1 and found.low < 1
+    assert not found.real
+
+
 def test_a_machine_that_slows_down_does_not_favour_who_comes_first():
     clock = Clock()
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from labkit.runtime.compare import Comparison
 
 Cell = tuple[str, str]  # the value, and below it how sure it is
+NOTE = (
+    "Accuracy has its 95 % interval, time its quartiles. × says how many times faster, with the range of nine in ten\n"
+    "rounds. Each baseline also runs against itself, the control: a ratio inside the control's range is not real, nor\n"
+    "is one whose own range holds 1."
+)
 
 
 def headers(batches: list[int]) -> list[str]:
@@ -70,12 +75,6 @@ def _lines(titles: list[str], rows: list[list[Cell]], part: list[int]) -> list[s
     widths = [max(len(line[column]) for line in lines) for column in range(len(part))]
     lines.insert(1, ["-" * width for width in widths])
     return ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-
-
-NOTE = (
-    "Accuracy has its 95 % interval, time its quartiles. × says how many times faster, with the range of nine in ten "
-    "rounds. Each baseline also runs against itself: a ratio inside the range of that control is not real."
-)
 
 
 def caption(found: Comparison) -> str:

@@ -1,5 +1,7 @@
 """A session counts what PyTorch counts, and says in a sentence what it cannot run."""
 
+import time
+
 import numpy as np
 import onnx
 import pytest
@@ -42,6 +44,16 @@ def test_as_many_threads_as_pytorch(files):
         Session(files["LeNet-5"].whole).work(0)
 
 
+def test_threads_sleep_between_two_calls(files):
+    work, spent = Session(files["VGG"].whole, threads=2).work(32), []
+    for _ in range(3):
+        work()
+        begin = time.process_time()
+        time.sleep(0.02)
+        spent.append(time.process_time() - begin)
+    assert min(spent) < 0.01  # a thread that waits actively would spend all of it
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 28, 28), (28, 28), (2, 1, 32, 32), (0, 1, 28, 28), ()])
 def test_pictures_of_another_shape_are_refused(shape, files):
     with pytest.raises(ValueError, match="must be n x 1 x 28 x 28"):
@@ -79,7 +91,7 @@ def test_a_network_that_only_fails_when_it_runs_is_refused(tmp_path):
         Session(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damage_is_refused_or_harmless_and_silent(files, tmp_path_factory, data):
     content = bytearray(files["LeNet-5"].small.read_bytes())
