@@ -3,7 +3,7 @@ from torch import nn
 
 from labkit.layers import Linear
 from labkit.sharing import by_sharing
-from labkit.weights import Codebook, Sparse
+from labkit.weights import Codebook, Dense, Sparse
 
 
 def sharing_of(model):
@@ -22,6 +22,13 @@ def test_a_codebook_inside_a_sparse_counts_the_survivors_only():
     book = Codebook(torch.tensor([0, 1, 0, 1]), torch.zeros(2))
     layer = Linear(Sparse(torch.tensor([0, 3, 5, 7]), book, (4, 5)))
     assert sharing_of(layer)[id(book.centroids.values)] == 2
+
+
+def test_a_codebook_that_layers_share_counts_the_weights_of_all_of_them():
+    centroids = Dense(torch.zeros(2))
+    books = [Codebook(torch.zeros(rows, 3, dtype=torch.long), centroids) for rows in (2, 4)]
+    found = sharing_of(nn.Sequential(*map(Linear, books)))
+    assert found[id(centroids.values)] == 3 + 6
 
 
 def test_every_parameter_is_in_one_group():
