@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from labkit import layers
 from labkit.data import Data
-from labkit.train import Progress, Recipe, Trainer
-from labkit.weights import Weight
+from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
+from labkit.weights import Latent, Weight, settle
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,34 @@ class Curve:
         """Describe what the method does to one layer at this value."""
         raise NotImplementedError
 
+    def latent(self, value: float) -> nn.Module:
+        """Return the network that training moves at this value: the compressed one, unless a method has another."""
+        return self.at(value)
+
     def train(
-        self, value: float, data: Data, recipe: Recipe, device: str = "cpu"
+        self,
+        value: float,
+        data: Data,
+        recipe: Recipe | None = None,
+        device: str = "cpu",
+        loss: Loss = cross_entropy,
     ) -> Iterator[tuple[Progress, nn.Module]]:
-        """Compress, then train what is left, yielding progress and the model as it stands."""
-        model = self.at(value)
-        for progress in Trainer(model, data, recipe, device=device).run(every=10):
-            yield progress, model
+        """Compress, then train what is left, yielding progress and the compressed model as it stands.
+
+        The recipe is the method's own unless one is given.
+        """
+        model = self.latent(value)
+        trainer = Trainer(model, data, recipe or self.method.recipe, loss, device=device)
+        latents = [part for part in model.modules() if isinstance(part, Latent)]
+
+        def constrain(model: nn.Module, progress: Progress) -> None:
+            for latent in latents:
+                latent.constrain(trainer.optimiser.state[latent.values])
+
+        if latents:
+            trainer.after_step = constrain
+        for progress in trainer.run(every=10):
+            yield progress, settle(model)
 
 
 class Method:
@@ -99,6 +120,7 @@ class Method:
     drawback: ClassVar[str]
     paper: ClassVar[str]  # its key in references.bib
     knob: Knob
+    recipe: ClassVar[Recipe] = Recipe(epochs=1, learning_rate=0.02)  # from which training starts
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> Curve:
         """Do once what does not depend on the knob, for one layer or (None) the whole network."""
@@ -128,9 +150,13 @@ class LeafCurve(Curve):
         return layers.replace(self.model, {path: weight for path, weight in new.items() if weight is not None})
 
     def picture(self, value: float, layer: str) -> Picture:
-        for path, fit in self.fits.items():
+        return self.fits[self.path_in(layer)].picture(value, layer)
+
+    def path_in(self, layer: str) -> str:
+        """Return the path of the first weight in a layer; raise ValueError where there is none."""
+        for path in self.fits:
             if path == f"{layer}.weight" or path.startswith(f"{layer}.weight."):
-                return fit.picture(value, layer)
+                return path
         raise ValueError(f"layer {layer!r} was left alone: it is not among {', '.join(self.fits)}")
 
 
@@ -138,6 +164,7 @@ class LeafMethod(Method):
     """A method that treats each weight by itself: it only says how to `fit` one tensor."""
 
     matrices: ClassVar[bool] = False  # True: needs rows and columns
+    curve: ClassVar[type[LeafCurve]] = LeafCurve
 
     def fit(self, leaf: Weight) -> Fit:
         """Prepare one weight."""
@@ -145,7 +172,7 @@ class LeafMethod(Method):
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> LeafCurve:
         fits = {path: self.fit(leaf) for path, leaf in sound_leaves(model, where, self.matrices).items()}
-        return LeafCurve(self, model, self.knob_for(fits), fits)
+        return self.curve(self, model, self.knob_for(fits), fits)
 
     def knob_for(self, fits: dict[str, Fit]) -> Knob:
         """Return the knob for this model, where its values depend on the model."""

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.augment import augment
 from labkit.data import Data, Split
 from labkit.sharing import by_sharing
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+OPTIMISERS = ("sgd", "adam")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Recipe:
     flip: bool = False  # mirror half of the pictures
     bfloat16: bool = False  # multiply in bfloat16 (autocast), where the device has it; weights stay float32
     seed: int = 0
+    optimiser: str = "sgd"  # or "adam", whose beta1 is then the momentum
 
     def __post_init__(self):
         for name in ("epochs", "batch"):
@@ -37,6 +40,8 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}, but a recipe needs at least 1")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, but it must be above 0, for example 0.1")
+        if self.optimiser not in OPTIMISERS:
+            raise ValueError(f"optimiser is {self.optimiser!r}, but must be one of {', '.join(OPTIMISERS)}")
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate rises in a line, then falls as a cosine to 0 (one cycle, Smith 2018)."""
@@ -63,8 +68,36 @@ def cross_entropy(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
     return F.cross_entropy(outputs, labels)
 
 
+def square_hinge(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+    """The loss of an L2-SVM: sum over classes of max(0, 1 - t y)^2, averaged over pictures.
+
+    `outputs` y are (n, classes); t is 1 for the label and -1 for each other class (Courbariaux 2015).
+
+    >>> square_hinge(torch.tensor([[2.0, 0.0]]), torch.tensor([0]), torch.empty(0)).item()
+    1.0
+    """
+    targets = 2 * F.one_hot(labels, outputs.shape[1]).to(outputs.dtype) - 1
+    return F.relu(1 - targets * outputs).square().sum(1).mean()
+
+
+def make_optimiser(recipe: Recipe, groups: list[dict]) -> torch.optim.Optimizer:
+    """Make the recipe's optimiser for groups of parameters, as `by_sharing` returns them.
+
+    A shared number gets a smaller rate from SGD, whose steps are as large as its gradient. Adam
+    divides each gradient by its own size, so it needs no such correction.
+    """
+    if recipe.optimiser == "adam":
+        groups = [group | {"sharing": 1.0} for group in groups]
+        betas = (float(recipe.momentum), 0.999)
+        return torch.optim.Adam(groups, recipe.learning_rate, betas, weight_decay=recipe.weight_decay)
+    momentum = recipe.momentum
+    return torch.optim.SGD(
+        groups, recipe.learning_rate, momentum, weight_decay=recipe.weight_decay, nesterov=momentum > 0
+    )
+
+
 class Trainer:
-    """Trains a network in place: for each batch, loss and penalty, one step of SGD, then after_step.
+    """Trains a network in place: for each batch, loss and penalty, one step of SGD or Adam, then after_step.
 
     The hooks: `loss(outputs, labels, images)` replaces the cross-entropy (distillation),
     `penalty(model)` is added to it (group lasso), `after_step(model, progress)` runs after each step
@@ -94,13 +127,7 @@ class Trainer:
         self.weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self.weights:
             raise ValueError("the model has nothing to train: no parameter requires a gradient")
-        self.optimiser = torch.optim.SGD(
-            by_sharing(model, self.weights),
-            recipe.learning_rate,
-            recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.momentum > 0,
-        )
+        self.optimiser = make_optimiser(recipe, by_sharing(model, self.weights))
 
     @property
     def steps(self) -> int:
@@ -123,7 +150,7 @@ class Trainer:
             step = self.epoch * per_epoch + index
             rate = recipe.rate(step, self.steps)
             batch = self.data.train.take(order[index * recipe.batch : (index + 1) * recipe.batch])
-            loss, right = self._step(augment(batch, recipe, random), rate)
+            loss, right = self._step(augment(batch, recipe.shift, recipe.flip, random), rate)
             losses, hits, seen = losses + loss * len(batch), hits + right, seen + len(batch)
             last = index + 1 == per_epoch
             self.epoch += last
@@ -138,7 +165,7 @@ class Trainer:
                 self.model.train()
 
     def _step(self, batch: Split, rate: float) -> tuple[float, float]:
-        """Take one step of SGD and return the batch's loss and its number of right answers."""
+        """Take one step and return the batch's loss and its number of right answers."""
         images = self.data.normalise(batch.images.to(self.device)).contiguous(memory_format=torch.channels_last)
         labels = batch.labels.to(self.device)
         for group in self.optimiser.param_groups:
@@ -159,40 +186,24 @@ class Trainer:
         return value, (outputs.argmax(1) == labels).sum().item()
 
     def state(self) -> dict[str, Tensor]:
-        """Everything needed to go on later, as named tensors: weights, momentum and the epoch."""
+        """Everything needed to go on later, as named tensors: weights, the optimiser's memory and the epoch."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, weight in enumerate(self.weights):
-            momentum = self.optimiser.state[weight].get("momentum_buffer")
-            if momentum is not None:
-                tensors[f"momentum.{index}"] = momentum
+            kept = self.optimiser.state[weight].items()  # momentum, and for Adam squares and the count of steps
+            tensors |= {f"optimiser.{index}.{name}": value for name, value in kept if isinstance(value, Tensor)}
         return tensors | {"epoch": torch.tensor(self.epoch)}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-        for index, weight in enumerate(self.weights):
-            if f"momentum.{index}" in tensors:
-                self.optimiser.state[weight]["momentum_buffer"] = tensors[f"momentum.{index}"].to(weight)
+        for name, value in tensors.items():
+            if name.startswith("optimiser."):
+                _, index, part = name.split(".")
+                weight = self.weights[int(index)]
+                # Adam counts its steps in one number, which stays on the CPU.
+                self.optimiser.state[weight][part] = value.clone() if part == "step" else value.to(weight, copy=True)
         self.epoch = int(tensors["epoch"])
 
     def describe(self) -> dict:
         """The recipe as plain data, for a card."""
         return asdict(self.recipe)
-
-
-def augment(batch: Split, recipe: Recipe, random: torch.Generator) -> Split:
-    """Move each picture by up to `shift` pixels and mirror half of them, as the recipe says."""
-    images, count = batch.images, len(batch)
-    height, width = images.shape[2:]
-    if recipe.flip:
-        mirrored = torch.rand(count, generator=random) < 0.5
-        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
-    if recipe.shift:
-        reach = recipe.shift
-        padded = F.pad(images, (reach, reach, reach, reach))
-        down, right = torch.randint(0, 2 * reach + 1, (2, count), generator=random)
-        rows = (down[:, None] + torch.arange(height)).view(count, 1, height, 1)
-        columns = (right[:, None] + torch.arange(width)).view(count, 1, 1, width)
-        channels = torch.arange(images.shape[1]).view(1, -1, 1, 1)
-        images = padded[torch.arange(count).view(-1, 1, 1, 1), channels, rows, columns]
-    return Split(images, batch.labels)

@@ -1,4 +1,4 @@
-"""The loop is SGD as PyTorch does it, its hooks take part in it, and a stopped run goes on as if it had not been."""
+"""The loop is SGD or Adam as PyTorch does it, its hooks take part, and a stopped run goes on as if it had not been."""
 
 import math
 
@@ -8,8 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit import checkpoints, data, zoo
-from labkit.data import Data, Split
-from labkit.train import Recipe, Trainer, augment
+from labkit.data import Data
+from labkit.layers import Linear
+from labkit.train import Recipe, Trainer, square_hinge
+from labkit.weights import Codebook
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +26,13 @@ def small(seed=0):
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
 
 
-def test_a_step_is_pytorchs_step(images):
-    recipe = Recipe(epochs=1, learning_rate=0.1, batch=640, warmup=0, momentum=0, weight_decay=0.01)
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_step_is_pytorchs_step(images, name):
+    recipe = Recipe(epochs=1, learning_rate=0.1, batch=640, warmup=0, momentum=0, weight_decay=0.01, optimiser=name)
     trained, expected = small(), small()
     list(Trainer(trained, images, recipe).run())
-    optimiser = torch.optim.SGD(expected.parameters(), 0.1, weight_decay=0.01)
+    kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name]
+    optimiser = kind(expected.parameters(), 0.1, weight_decay=0.01)
     F.cross_entropy(expected(images.normalise(images.train.images)), images.train.labels).backward()
     optimiser.step()
     for ours, theirs in zip(trained.parameters(), expected.parameters(), strict=True):
@@ -67,9 +71,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(images):
     assert torch.equal(final(0), final(0)) and not torch.equal(final(0), final(1))
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, images):
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, images, optimiser):
     monkeypatch.setattr(checkpoints, "load_data", lambda name: images)
-    recipe = Recipe(epochs=3, batch=64, shift=1)
+    recipe = Recipe(epochs=3, batch=64, shift=1, learning_rate=0.01, optimiser=optimiser)
     arguments = {"name": "LeNet-300-100", "data": "MNIST", "recipe": recipe}
     list(checkpoints.train(root=tmp_path / "whole", **arguments))
     run = checkpoints.train(root=tmp_path / "stopped", **arguments)
@@ -108,19 +113,27 @@ def test_a_run_of_another_recipe_is_not_continued(tmp_path, monkeypatch, images)
         next(checkpoints.train(recipe=Recipe(epochs=3, batch=64, shift=1), **arguments))
 
 
-def test_pictures_move_by_at_most_the_shift_and_lose_nothing_else():
-    images = torch.zeros(200, 1, 9, 9, dtype=torch.uint8)
-    images[:, 0, 4, 4] = 255
-    moved = augment(Split(images, torch.zeros(200)), Recipe(shift=2), torch.Generator().manual_seed(0)).images
-    _, _, rows, columns = torch.nonzero(moved, as_tuple=True)
-    assert len(rows) == 200 and set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_only_sgd_takes_smaller_steps_with_shared_numbers(images, name):
+    weight = Codebook(torch.randint(0, 2, (10, 784)), torch.tensor([-0.1, 0.1]))
+    model = nn.Sequential(nn.Flatten(), Linear(weight, torch.zeros(10)))
+    trainer = Trainer(model, images, Recipe(epochs=1, learning_rate=1e-3, optimiser=name))
+    next(trainer.run(every=1))
+    rates = {group["params"][0]: group["lr"] for group in trainer.optimiser.param_groups}
+    shared, alone = rates[weight.centroids.values], rates[model[1].bias]
+    assert shared / alone == pytest.approx(1 if name == "adam" else math.sqrt(2 / 7840))
 
 
-def test_about_half_of_the_pictures_are_mirrored():
-    images = torch.zeros(1000, 1, 1, 2, dtype=torch.uint8)
-    images[:, 0, 0, 0] = 1
-    mirrored = augment(Split(images, torch.zeros(1000)), Recipe(flip=True), torch.Generator().manual_seed(0)).images
-    assert 430 < int(mirrored[:, 0, 0, 1].sum()) < 570  # five standard errors are 79
+def test_the_square_hinge_is_zero_exactly_where_every_margin_is_kept():
+    outputs, labels = torch.randn(20, 10), torch.randint(0, 10, (20,))
+    total = 0.0
+    for row, label in zip(outputs.numpy(), labels.tolist(), strict=True):
+        for output, name in zip(row, range(10), strict=True):
+            target = 1.0 if name == label else -1.0
+            total += max(0.0, 1 - target * output) ** 2
+    assert square_hinge(outputs, labels, outputs).item() == pytest.approx(total / 20, rel=1e-5)
+    kept = 2 * F.one_hot(labels, 10).float() - 1
+    assert square_hinge(kept, labels, kept) == 0 < square_hinge(0.99 * kept, labels, kept)
 
 
 def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
@@ -130,5 +143,7 @@ def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
         Recipe(epochs=0)
     with pytest.raises(ValueError, match="learning_rate is nan"):
         Recipe(learning_rate=float("nan"))
+    with pytest.raises(ValueError, match="optimiser is 'adagrad', but must be one of sgd, adam"):
+        Recipe(optimiser="adagrad")
     with pytest.raises(ValueError, match="nothing to train"):
         Trainer(small().requires_grad_(False), images, Recipe())

@@ -18,7 +18,6 @@ from labkit.train import Recipe
 
 TUNE_S = 10.0
 SPAN_S = 0.4  # between two points of a training run
-RATE = 0.02
 TRIAL = 20  # steps that measure how fast this machine trains
 
 
@@ -57,7 +56,7 @@ def _tuned(stage: Stage, begun: Result, model) -> Result:
 
 def plan(curve, choice, data: Data) -> tuple[Recipe, Data]:
     """Find epochs and pictures that take about TUNE_S here, so that the learning rate falls to zero in time."""
-    trial = Recipe(epochs=1, learning_rate=RATE)
+    trial = replace(curve.method.recipe, epochs=1)
     start = time.perf_counter()
     run = curve.train(choice.value, data, trial, choice.device)
     steps = 0

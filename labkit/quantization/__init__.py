@@ -2,6 +2,11 @@
 
 from labkit.quantization.activations import Activations
 from labkit.quantization.affine import Uniform
+from labkit.quantization.binary import BinaryScaled
+from labkit.quantization.binaryconnect import BinaryConnect
 from labkit.quantization.kmeans import KMeans
+from labkit.quantization.lossaware import LossAware
+from labkit.quantization.lsq import LSQ
+from labkit.quantization.ternary import Ternary
 
-METHODS = (KMeans, Uniform, Activations)
+METHODS = (KMeans, Uniform, Activations, LSQ, BinaryConnect, BinaryScaled, LossAware, Ternary)

@@ -81,11 +81,11 @@ class Writer:
         """Describe a Weight by its class and its constructor's arguments."""
         if id(weight) in self._nodes:
             return {"=": self._nodes[id(weight)]}
-        name = type(weight).__name__
+        name, given = type(weight).__name__, weight.arguments()
         if Weight.enrolled.get(name) is not type(weight):
             raise ValueError(f"two Weights are called {name}: give each its own name, since a file knows them by it")
         grid = (weight.shape[0], math.prod(weight.shape[1:])) if len(weight.shape) > 1 else None
-        arguments = [self._argument(name, *argument, grid) for argument in weight.arguments().items()]
+        arguments = [self._argument(name, *argument, grid) for argument in given.items()]
         return self._done(weight, {name: arguments})
 
     def _argument(self, weight: str, name: str, value: object, grid: tuple[int, int] | None) -> object:

@@ -9,7 +9,23 @@ any of them is plain autograd.
 from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole
 from labkit.weights.codebook import Codebook
+from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
+from labkit.weights.signs import Signs, spread
 from labkit.weights.sparse import Sparse
 
-__all__ = ["Affine", "Codebook", "Dense", "LowRank", "Sparse", "Weight", "as_weight", "check_whole"]
+__all__ = [
+    "Affine",
+    "Codebook",
+    "Dense",
+    "Latent",
+    "LatentSigns",
+    "LowRank",
+    "Signs",
+    "Sparse",
+    "Weight",
+    "as_weight",
+    "check_whole",
+    "settle",
+    "spread",
+]

@@ -33,12 +33,14 @@ class Weight(nn.Module):
     """
 
     enrolled: ClassVar[dict[str, type[Weight]]] = {}
+    stored: ClassVar[bool] = True  # False: only for training, and no file may name it
     sharing: float = 1.0  # how many weights use each stored number, on average
     inner: ClassVar[tuple[str, ...]] = ()  # attributes whose Weights hold one number for each they compute
 
     def __init_subclass__(cls, **keywords):
         super().__init_subclass__(**keywords)
-        Weight.enrolled[cls.__name__] = cls
+        if cls.stored:
+            Weight.enrolled[cls.__name__] = cls
 
     @property
     def shape(self) -> torch.Size:
