@@ -1,14 +1,21 @@
-"""The command line: `labkit train LeNet-5` and `labkit build`."""
+"""The command line: `labkit train LeNet-5`, `labkit sweep quantization` and `labkit build`."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 
 from tqdm import tqdm
 
 from labkit import checkpoints, hardware, zoo
 from labkit.data import NAMES
+
+# Commands with options of their own. Each needs what the others do not, so it is imported when it is called.
+OWN = {
+    "build": ("labkit.course.build", "build the notebooks from notebooks/source"),
+    "sweep": ("labkit.benchmark.command", "measure many methods, networks and knobs; a second run goes on"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,12 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     train.add_argument("--data", default="FashionMNIST", choices=NAMES)
     train.add_argument("--variant", default="", help="plain: without moving the pictures, as the papers did")
     train.add_argument("--device", default="cpu", help="cpu, cuda, mps, or auto for a GPU where there is one")
-    commands.add_parser("build", help="build the notebooks from notebooks/source (labkit build --help)", add_help=False)
+    for name, (_, does) in OWN.items():
+        commands.add_parser(name, help=f"{does} (labkit {name} --help)", add_help=False)
     options, rest = parser.parse_known_args(given)
-    if options.command == "build":
-        from labkit.course import build  # it needs the notebook tools, which training does not
-
-        return build.main(rest)
+    if options.command in OWN:
+        return importlib.import_module(OWN[options.command][0]).main(rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:

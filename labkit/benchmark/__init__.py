@@ -1,0 +1,1 @@
+"""Sweeps over methods, networks and knobs, their results, and the numbers that the papers published."""

@@ -1,0 +1,198 @@
+"""The results of sweeps: data/results/NAME.jsonl, one finished point a line, whether it worked or failed."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from labkit.benchmark import catalogue, lines
+from labkit.benchmark.point import Point, Step
+from labkit.data import ROOT
+from labkit.measure import Accuracy
+
+RESULTS = ROOT / "results"
+SPLITS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished point: what was measured (see `labkit.benchmark.run`), or the error that stopped it.
+
+    `error` has the "type" and a "sentence"; `versions` and `machine` say what it ran on, `when` in
+    which second (UTC, ISO 8601).
+    """
+
+    point: Point
+    result: dict | None = None
+    error: dict | None = None
+    versions: dict = field(default_factory=dict)
+    machine: dict = field(default_factory=dict)
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One value of the knob: bytes of the file and accuracy (a share), means over the seeds, and its range."""
+
+    value: float
+    bytes: float
+    accuracy: float
+    low: float
+    high: float
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Series:
+    """The marks of one method with one setting on one network, in the order of the knob."""
+
+    method: str
+    title: str
+    arguments: dict
+    where: str | None
+    keep: tuple[Step, ...]
+    start: str
+    train: dict | None
+    loss: str
+    split: str
+    marks: tuple[Mark, ...]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained after it was compressed."""
+        return self.train is not None
+
+
+def path(name: str, folder: Path = RESULTS) -> Path:
+    """Return where the results of a sweep lie."""
+    return Path(folder) / f"{name}.jsonl"
+
+
+def read(name: str, folder: Path = RESULTS) -> list[Entry]:
+    """Return the finished points of a sweep, the latest of each, in the order in which they came.
+
+    Raises ValueError with the number of the line that is damaged.
+    """
+    return list(_entries(path(name, folder)))
+
+
+def finished(name: str, folder: Path = RESULTS, retry: bool = False) -> set[str]:
+    """Return the keys of the points that need not run again; with `retry`, those that failed are not among them."""
+    return {entry.point.key for entry in read(name, folder) if entry.error is None or not retry}
+
+
+def append(name: str, entry: Entry, folder: Path = RESULTS) -> None:
+    """Add a finished point; it is on the disk when this returns."""
+    record = {name: value for name, value in vars(entry).items() if value is not None and name != "point"}
+    lines.append(path(name, folder), {"key": entry.point.key, "point": entry.point.record()} | record)
+
+
+def curves(
+    network: str, data: str, variant: str = "", split: str = "validation", folder: Path = RESULTS
+) -> list[Series]:
+    """Return what all sweeps found for a network: one series for each method with one setting.
+
+    Failed points are left out, and each point counts once. Cheap as long as no file changes.
+    Raises ValueError for a split that does not exist, and where a file is damaged.
+
+    >>> {series.title for series in curves("LeNet-5", "FashionMNIST")} >= {"k-means codebook"}
+    True
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}, but must be one of {', '.join(SPLITS)}")
+    files = []
+    for file in sorted(Path(folder).glob("*.jsonl")):
+        stat = file.stat()
+        files.append((file, stat.st_mtime_ns, stat.st_size))
+    return list(_curves(tuple(files), network, data, variant, split))
+
+
+@functools.lru_cache(maxsize=64)
+def _curves(files: tuple, network: str, data: str, variant: str, split: str) -> tuple[Series, ...]:
+    entries = {entry.point.key: entry for file in files for entry in _parsed(*file) if entry.result}
+    settings: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries.values():
+        point = entry.point
+        if (point.network, point.data, point.variant) == (network, data, variant):
+            settings[replace(point, value=0, seed=0).key].append(entry)
+    return tuple(_series(group, split) for group in settings.values())
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(file: Path, mtime_ns: int, size: int) -> tuple[Entry, ...]:
+    return _entries(file)
+
+
+def _series(group: list[Entry], split: str) -> Series:
+    """Put the entries that differ only in value and seed into one series."""
+    point = group[0].point
+    by_value: dict[float, list[dict]] = defaultdict(list)
+    for entry in group:
+        by_value[entry.point.value].append(entry.result)
+    return Series(
+        point.method,
+        _title(point.method),
+        point.arguments,
+        point.where,
+        point.keep,
+        point.start,
+        point.train,
+        point.loss,
+        split,
+        tuple(_mark(value, by_value[value], split) for value in sorted(by_value)),
+    )
+
+
+def _mark(value: float, found: list[dict], split: str) -> Mark:
+    shares = [Accuracy(*result["accuracy"][split]).value for result in found]
+    mean_bytes = sum(result["bytes"] for result in found) / len(found)
+    return Mark(value, mean_bytes, sum(shares) / len(shares), min(shares), max(shares), len(found))
+
+
+def _title(name: str) -> str:
+    """The title on the method's card; its name, where a results file outlived the method."""
+    try:
+        return catalogue.method(name).title
+    except ValueError:
+        return name
+
+
+def _entries(file: Path) -> tuple[Entry, ...]:
+    found: dict[str, Entry] = {}
+    for number, record in lines.read(file):
+        try:
+            entry = _entry(record)
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+            raise lines.damaged(file, number, error) from error
+        found.pop(entry.point.key, None)  # so that the latest comes last
+        found[entry.point.key] = entry
+    return tuple(found.values())
+
+
+def _entry(record: dict) -> Entry:
+    """Return the entry of a record from a file, after checking what others will compute with."""
+    record = dict(record)
+    key, point = record.pop("key", None), Point.of(record.pop("point", None))
+    if key != point.key:
+        raise ValueError(f"its key is {json.dumps(key)[:40]}, but its point has {point.key}")
+    entry = Entry(point, **record)
+    if (entry.result is None) == (entry.error is None):
+        raise ValueError("it must have either a result or an error")
+    if not all(isinstance(part, dict) for part in (entry.result or entry.error, entry.versions, entry.machine)):
+        raise ValueError("result, error, versions and machine must be tables")
+    if entry.result is not None:
+        _check_result(entry.result)
+    return entry
+
+
+def _check_result(result: dict) -> None:
+    for split in SPLITS:
+        right, images = result["accuracy"][split]
+        if not type(right) is type(images) is int:
+            raise ValueError(f"the accuracy on {split} is {right!r:.40} of {images!r:.40}")
+        Accuracy(right, images)
+    if type(result["bytes"]) is not int or not 0 < result["bytes"] < 2**50:
+        raise ValueError(f"bytes are {result['bytes']!r:.40}")

@@ -1,0 +1,201 @@
+"""Run the open points of a sweep on dask.distributed, on this machine or on any number of them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from labkit.benchmark import lines, results, surroundings
+from labkit.benchmark.point import Point
+from labkit.benchmark.results import Entry
+from labkit.benchmark.run import run
+from labkit.hardware import cpu_limit
+from labkit.threads import threads
+
+MOST_LETTERS = 400  # of the sentence of an error
+CONNECT_S = 20
+JOIN_S = 60
+# Ctrl-C reaches every process of a terminal; only the one with the bar is to act on it.
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a sweep ended: its points, how many of them failed, and the file with the results."""
+
+    name: str
+    points: int
+    failed: int
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.points} points, {self.failed} failed, in {self.path}"
+
+
+def attempt(record: dict) -> dict:
+    """Do one point on one thread; return its result or its error, with versions and machine.
+
+    >>> attempt({"network": "LeNet-5", "data": "MNIST", "method": "quantization.KMeans", "value": 40})["error"]["type"]
+    'ValueError'
+    """
+    with threads(1):
+        try:
+            found = {"result": run(Point.of(record))}
+        except Exception as error:  # whatever a method raises, the other points go on
+            found = {"error": _described(error)}
+        return found | _surroundings()
+
+
+def _described(error: BaseException) -> dict:
+    first, *_ = str(error).strip().splitlines() or ["it gave no message"]
+    return {"type": type(error).__name__, "sentence": first[:MOST_LETTERS]}
+
+
+def _surroundings() -> dict:
+    return {"versions": surroundings.versions(), "machine": surroundings.machine()}
+
+
+def sweep(
+    name: str,
+    points: list[Point],
+    workers: int | None = None,
+    scheduler: str | None = None,
+    retry: bool = False,
+    folder: Path = results.RESULTS,
+    work: Callable[[dict], dict] = attempt,
+) -> Summary:
+    """Run the points that are not finished yet, and write each into the results as soon as it is.
+
+    Without a `scheduler` ("tcp://…") the points run on this machine, in `workers` processes of one
+    thread each (as many as it has processors). A point that fails, or whose worker dies again and
+    again, is written as failed; only `retry` runs it again. `work` does one point's record
+    (`attempt`). Raises ValueError for a wrong number of workers and ConnectionError where no
+    scheduler or worker answers.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}, but a sweep needs at least 1")
+    wanted = {point.key: point for point in points}
+    with lines.alone(results.path(name, folder)):
+        done = results.finished(name, folder, retry)
+        todo = [point for key, point in wanted.items() if key not in done]
+        if todo:
+            failed = 0 if retry else len(_failed(name, folder) & wanted.keys())
+            with _client(min(workers or cpu_limit(), len(todo)), scheduler) as client:
+                for entry in _shown(_outcomes(client, todo, work), len(wanted), len(todo), failed):
+                    results.append(name, entry, folder)
+        failed = len(_failed(name, folder) & wanted.keys())
+    return Summary(name, len(wanted), failed, results.path(name, folder))
+
+
+def _failed(name: str, folder: Path) -> set[str]:
+    return {entry.point.key for entry in results.read(name, folder) if entry.error is not None}
+
+
+def _shown(entries: Iterator[Entry], points: int, todo: int, failed: int) -> Iterator[Entry]:
+    """Pass the entries on behind a bar: done, of, failed, time left."""
+    with tqdm(total=points, initial=points - todo, unit="point", dynamic_ncols=True) as bar:
+        bar.set_postfix(failed=failed)
+        for entry in entries:
+            yield entry
+            failed += entry.error is not None
+            bar.set_postfix(failed=failed, refresh=False)
+            bar.update()
+
+
+def _outcomes(client, points: list[Point], work: Callable[[dict], dict]) -> Iterator[Entry]:
+    """Hand all points to the workers and yield them as they finish, in any order."""
+    from distributed import as_completed
+
+    left, asked = iter(points), {}
+    answers = as_completed(loop=client.loop)
+
+    def ask() -> None:
+        """Keep each thread of the cluster busy with one point: one more would share the blame for a dead worker."""
+        threads = sum(client.nthreads().values())
+        for point in itertools.islice(left, max(0, max(1, threads) - len(asked))):
+            future = client.submit(work, point.record(), pure=False)
+            asked[future] = point
+            answers.add(future)
+
+    ask()
+    for future in answers:
+        point = asked.pop(future)
+        if future.status == "finished":
+            found = future.result()
+        elif future.status == "error":
+            found = {"error": _worker_error(future.exception())} | _surroundings()
+        else:
+            raise ConnectionError("the scheduler is gone: the same command goes on when it is back")
+        ask()
+        yield Entry(point, when=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **found)
+
+
+def _worker_error(error: BaseException) -> dict:
+    """Say what happened to a point that brought no answer home."""
+    from distributed import KilledWorker
+
+    if not isinstance(error, KilledWorker):
+        return _described(error)
+    sentence = "the worker died whenever it ran this point: too little memory is the usual reason"
+    return {"type": "KilledWorker", "sentence": sentence}
+
+
+@contextlib.contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator:
+    """Connect to a scheduler, or to a cluster of this machine's own that is gone without a trace afterwards."""
+    import dask
+    from distributed import Client
+
+    if scheduler is not None:
+        with _connected(scheduler) as client:
+            yield client
+        return
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        dask.config.set({"temporary-directory": scratch}),
+        _cluster(workers) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _cluster(workers: int):
+    """Start processes that listen on 127.0.0.1 only, on ports that are free."""
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        # Dask opens its small web server even without a dashboard, and on a fixed port unless it is told otherwise.
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        memory_limit=0,  # at a limit Dask would pause a worker for ever: it waits for memory that no other point frees
+        preload=[DEAF],
+        silence_logs=logging.CRITICAL,
+    )
+
+
+@contextlib.contextmanager
+def _connected(scheduler: str) -> Iterator:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"no scheduler answers at {scheduler}: start one with `dask scheduler`") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=JOIN_S)
+        except TimeoutError as error:
+            raise ConnectionError(
+                f"no worker has joined {scheduler} in {JOIN_S} s: start one with `dask worker {scheduler} --nthreads 1`"
+            ) from error
+        yield client

@@ -1,0 +1,125 @@
+"""The papers' numbers are whole, each with a listed paper and a mark, and as the papers state them."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+
+import pytest
+
+from labkit import references, zoo
+from labkit.benchmark import published
+from labkit.benchmark.published import FILE, Published, on, read, rows
+
+LAYERS = {"LeNet-300-100": ["fc1", "fc2", "fc3"], "LeNet-5": ["conv1", "conv2", "fc1", "fc2"]}
+
+
+def test_every_row_has_a_listed_paper_and_a_mark():
+    found = read()
+    assert len(found) > 50
+    assert {row.paper for row in found} <= set(references.bibliography())
+    assert all(row.shown().endswith(f" [{row.trust}]") and f"[{row.trust}]" in row.cited for row in found)
+
+
+def test_no_row_is_there_twice():
+    told = [(r.paper, r.method, r.network, r.data, r.version, r.protocol, r.layer, r.stage, r.table) for r in read()]
+    assert [row for row, count in Counter(told).items() if count > 1] == []
+
+
+@pytest.mark.parametrize(("network", "table"), [("LeNet-300-100", "2"), ("LeNet-5", "3")])
+def test_deep_compression_adds_up(network, table):
+    """The sizes of the layers, weighted by their numbers of weights, give the size of the whole network."""
+    for stage in ("prune+quantize", "prune+quantize+huffman"):
+        parts = rows(paper="han2016", network=network, table=table, stage=stage)
+        *layers, whole = parts
+        assert [row.layer for row in layers] == LAYERS[network] and whole.layer == ""
+        size = sum(row.weights * row.size_percent for row in layers) / sum(row.weights for row in layers)
+        if "2.73 %" in whole.note:  # the one total of the paper that its layers do not give
+            assert size == pytest.approx(2.73, abs=0.005) and whole.size_percent == 2.55
+        else:
+            assert size == pytest.approx(whole.size_percent, rel=0.05)
+        assert 100 / whole.size_percent == pytest.approx(whole.ratio, rel=0.02)
+        kept = sum(row.weights * row.kept_percent for row in layers) / sum(row.weights for row in layers)
+        assert kept == pytest.approx(whole.kept_percent, abs=1)
+        for row in layers:
+            codes_and_gaps = row.kept_percent * (row.weight_bits + row.index_bits) / 32
+            assert codes_and_gaps < row.size_percent, "and besides a codebook and a bias"
+    # Its layers have as many weights as ours.
+    model = zoo.load(network, "MNIST")
+    for row in layers:
+        assert model.get_submodule(row.layer).weight.shape.numel() == pytest.approx(row.weights, rel=0.07)
+
+
+def test_deep_compression_as_a_whole():
+    for network, before, after in [("LeNet-300-100", 1.64, 1.58), ("LeNet-5", 0.80, 0.74)]:
+        (row,) = rows(paper="han2016", table="1", network=network)
+        assert (row.baseline_percent, row.error_percent, row.trust) == (before, after, "S")
+        assert row.baseline_bytes / row.bytes == pytest.approx(row.ratio, rel=0.02)
+        assert row.baseline_bytes == pytest.approx(4 * zoo.parameters(zoo.build(network)), rel=0.01)
+        assert row in on(network, "MNIST")
+
+
+def test_the_two_versions_of_the_loss_aware_table_are_told_apart():
+    checked, recalled = (rows(paper="hou2017", version=version) for version in ("arXiv v1", "ICLR"))
+    assert [row.method for row in checked] == [row.method for row in recalled]
+    assert {row.trust for row in checked} == {"S"} and {row.trust for row in recalled} == {"M-M"}
+    (lab,) = (row for row in checked if row.method == "LAB")
+    assert lab.shown() == "1.17 % [S]" and lab.shown("baseline_percent") == "1.19 % [S]"
+    changed = {a.method for a, b in zip(checked, recalled, strict=True) if a.error_percent != b.error_percent}
+    assert changed == {"BWN", "LAB", "XNOR"}
+
+
+def test_binaryconnect_shows_its_spread():
+    (row,) = rows(paper="courbariaux2015", method="BinaryConnect, deterministic")
+    assert row.shown() == "1.29 ± 0.08 % [S]"
+
+
+def test_numbers_read_as_people_write_them():
+    row = Published("han2016", "x", "y", "z", "M-L", ratio=40, bytes=27_000, kept_percent=8)
+    assert row.shown() == "40× [M-L]"
+    assert row.shown("bytes") == "27,000 bytes [M-L]" and row.shown("kept_percent") == "8 % of the weights [M-L]"
+    with pytest.raises(ValueError, match="states no 'error_percent': it states ratio, kept_percent, bytes"):
+        row.shown("error_percent")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("trust", "sure", "trust is 'sure', but must be one of S, S2, M-H, M-M, M-L"),
+        ("trust", "", "trust is ''"),
+        ("paper", "nobody1999", "reference 'nobody1999' is not in references.bib"),
+        ("error_percent", "about 1", "could not convert"),
+        ("error_percent", "-1", "error_percent is -1.0, but must be a number from 0 on"),
+        ("ratio", "nan", "ratio is nan"),
+        ("method", "", "method, network and data must be given"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(column, value, said, tmp_path):
+    with open(FILE, newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        found, columns = list(reader), reader.fieldnames
+    found[1][column] = value
+    file = tmp_path / "published.csv"
+    with open(file, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    with pytest.raises(ValueError, match="published.csv, line 3: ") as caught:
+        read(file)
+    assert said in str(caught.value)
+
+
+def test_a_file_of_another_shape_is_refused(tmp_path):
+    file = tmp_path / "published.csv"
+    header, first = FILE.read_text(encoding="utf-8").splitlines()[:2]
+    wrong = {"a,b\n1,2\n": "columns", f"{header}\n{first},more\n": "line 2: it has more or fewer", "": "line 0"}
+    for text, said in wrong.items():
+        file.write_text(text)
+        published._read.cache_clear()  # two writes may have one time
+        with pytest.raises(ValueError, match=said):
+            read(file)
+
+
+def test_a_column_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="no column 'papers'"):
+        rows(papers="han2016")
