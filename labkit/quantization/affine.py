@@ -49,16 +49,16 @@ class UniformFit:
         scale, zero = self.grids[bits]
         points = scale[0] * (torch.arange(highest(bits, self.symmetric) + 1) - zero[0])
         counts, edges = self.histogram
-        whose = "its grid" if len(scale) == 1 else f"the grid of its first channel, of {len(scale)}"
+        whose = "its grid" if len(scale) == 1 else f"its first channel's grid, one of {len(scale)}"
         return Picture(
             kind="histogram",
-            title=f"{name}: its weights and {whose}: {len(points)} points",
+            title=f"{name}: its weights and the {len(points)} points of {whose}",
             x=f"weight of {name}",
             y="how many weights",
             values=counts,
             edges=edges,
             marks=points.numpy(),
-            text=f"Histogram of the weights of {name}, with {whose}, marked on its axis: {len(points)} points "
+            text=f"Histogram of the weights of {name}, with the {len(points)} points of {whose}, marked on its axis: "
             f"from {points[0]:.3g} to {points[-1]:.3g}, {scale[0]:.3g} apart.",
         )
 

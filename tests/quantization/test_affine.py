@@ -176,7 +176,7 @@ def test_training_moves_the_steps_and_the_weights_stay_on_their_grid():
     assert torch.equal(after.codes, before.codes) and not torch.equal(after.scale(), before.scale())
 
 
-@pytest.mark.parametrize(("per_channel", "whose"), [(False, "its grid"), (True, "first channel, of 30")])
+@pytest.mark.parametrize(("per_channel", "whose"), [(False, "its grid"), (True, "first channel's grid, one of 30")])
 def test_the_picture_marks_the_grid_and_says_whose_it_is(per_channel, whose):
     curve = Uniform(per_channel=per_channel).prepare(network())
     picture = curve.picture(3, "0")
