@@ -26,7 +26,7 @@ SHORT = 8  # a row of fewer numbers does not get a step of its own: that would c
 
 @dataclass
 class UniformFit:
-    """One weight, with the step and the zero of its rows (rows, 1) for every number of bits."""
+    """One weight, with the step and the zero of each of its rows (rows,) for every number of bits."""
 
     shape: torch.Size
     rows: Tensor
@@ -37,7 +37,7 @@ class UniformFit:
         """Return the weight on the grid of so many bits."""
         scale, zero = self.grids[bits]
         codes = steps(self.rows, scale[:, None], zero[:, None], highest(bits, self.symmetric)).int() + zero[:, None]
-        return Affine(codes.view(self.shape), scale, zero)
+        return Affine(codes.view(self.shape), scale, zero.clone())
 
     @functools.cached_property
     def histogram(self) -> tuple[np.ndarray, np.ndarray]:
