@@ -13,7 +13,14 @@ from labkit.layers import layers
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("LeNet-300-100", 266_610), ("LeNet-5", 431_080), ("VGG", 584_618), ("ResNet-20", 272_186)]
+    ("name", "parameters"),
+    [
+        ("LeNet-300-100", 266_610),
+        ("LeNet-5", 431_080),
+        ("VGG", 584_618),
+        ("ResNet-20", 272_186),
+        ("MLP-3x512", 784 * 512 + 2 * 512 * 512 + 512 * 10 + 2 * (3 * 512 + 10)),
+    ],
 )
 def test_parameters(name, parameters):
     assert zoo.parameters(zoo.build(name)) == parameters

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from labkit import adopt, data, load, save, size, zoo
+from labkit.evaluate import Evaluator
 from labkit.layers import leaves
 from labkit.lowrank import SVD
 from labkit.measure import accuracy
 from labkit.pruning import Magnitude
 from labkit.quantization import LSQ, BinaryConnect, BinaryScaled, LossAware, Ternary
-from labkit.train import Recipe
+from labkit.train import Recipe, square_hinge
 
 FAMILY = [BinaryConnect, BinaryScaled, LossAware, Ternary]
 
@@ -116,6 +117,21 @@ def test_training_wins_back_most_of_what_binarizing_lost(method, images):
     *_, (_, trained) = curve.train(strongest, few)
     after = accuracy(trained, few).value
     assert after > 0.94 and (1 - after) < 0.6 * (1 - before)
+
+
+@pytest.mark.parametrize("method", [BinaryConnect, LossAware])
+def test_a_normalised_network_learns_from_nothing_with_the_square_hinge(method):
+    """The protocol of Hou 2017 in small: no checkpoint, Adam at 0.01, an L2-SVM on top."""
+    whole = data.load("MNIST")
+    few = replace(whole, train=whole.train.take(slice(0, 6400)), validation=whole.validation.take(slice(0, 1000)))
+    torch.manual_seed(0)
+    curve = method().prepare(adopt(zoo.build("MLP-3x512")), few)
+    recipe = replace(method.recipe, learning_rate=0.01)
+    *_, (_, trained) = curve.train(4, few, recipe, loss=square_hinge)
+    trained.eval()
+    found = accuracy(trained, few)
+    *_, evaluated = Evaluator(trained, few).full(trained)
+    assert found.value > 0.85 and evaluated.accuracy.right == found.right
 
 
 @pytest.mark.parametrize("method", FAMILY)
