@@ -1,18 +1,22 @@
 """The comparison states what was measured, and shows it as a table with proper headings."""
 
 import dataclasses
+import sys
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 import labkit
 from labkit import zoo
 from labkit.latency import Latency, Ratio
 from labkit.measure import Accuracy, accuracy
 from labkit.quantization import KMeans
-from labkit.runtime import Comparison, Row, compare, export
+from labkit.runtime import Comparison, Row, Session, compare, export
 from labkit.runtime.compare import INT8, ONNX, PYTORCH, SIMULATED
 from tests.networks import SHAPE, fashion
+
+module = sys.modules[compare.__module__]  # the package's `compare` is the function
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,22 @@ def test_without_a_simulation_there_are_three_rows_and_nothing_is_left(scratch, 
     assert [row.name for row in found.rows] == [PYTORCH, ONNX, INT8]
     assert found.split == "test" and list(found.rows[0].latency) == [2]
     assert list(scratch.iterdir()) == [] and capfd.readouterr() == ("", "")
+
+
+def test_both_runtimes_get_the_threads_that_pay_and_pytorch_keeps_its_own(monkeypatch):
+    asked, before = [], torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        slow = {1: 0.001, 2: 0.002}
+        monkeypatch.setattr(module, "timed", lambda *_: slow[torch.get_num_threads()])
+        work = Session.work
+        monkeypatch.setattr(Session, "work", lambda self, batch: asked.append(self.threads) or work(self, batch))
+        found = compare(zoo.load("LeNet-300-100"), fashion(), batches=(1,), rounds=3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert found.threads == 1 and asked == [1, 1] and found.rows[0].latency[1].threads == 1
+    assert "1 thread in both" in repr(found)
 
 
 def test_fewer_training_pictures_than_are_asked_for_are_enough():
