@@ -1,6 +1,7 @@
 """Latents compute with quantized weights, learn with real ones, and settle into what is stored."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from labkit import adopt, data, layers, save, size
+from labkit import adopt, data, hardware, layers, save, size
 from labkit.layers import Linear
 from labkit.quantization.binary import BinaryScaled, ScaledSigns
-from labkit.quantization.binaryconnect import ConnectedSigns
-from labkit.quantization.lossaware import LossAwareSigns
-from labkit.quantization.lsq import LatentGrid
-from labkit.quantization.ternary import LatentTernary
+from labkit.quantization.binaryconnect import BinaryConnect, ConnectedSigns
+from labkit.quantization.lossaware import LossAware, LossAwareSigns
+from labkit.quantization.lsq import LSQ, LatentGrid
+from labkit.quantization.ternary import LatentTernary, Ternary
 from labkit.weights import Latent, Signs, Sparse, Weight, settle
 
 FORMS = {
@@ -23,6 +24,14 @@ FORMS = {
     "LossAwareSigns": lambda values: LossAwareSigns(values, values.square() + 0.1),
     "LatentTernary": LatentTernary,
     "LatentGrid": lambda values: LatentGrid(values, torch.tensor([0.4]), 3),
+}
+METHODS = {
+    "LSQ": LSQ(),
+    "BinaryConnect": BinaryConnect(),
+    "BinaryConnect, stochastic": BinaryConnect(stochastic=True),
+    "BinaryScaled": BinaryScaled(),
+    "LossAware": LossAware(),
+    "Ternary": Ternary(),
 }
 SHAPES = [(7,), (6, 5), (4, 3, 2, 2)]
 seeds = st.integers(0, 2**31 - 1)
@@ -113,16 +122,26 @@ def test_a_sign_takes_one_bit_in_a_file(tmp_path):
     assert written == size(model).total == (tmp_path / "signs").stat().st_size
 
 
-def test_training_settles_as_often_as_it_reports_and_leaves_the_original_alone():
-    images = data.load("MNIST")
+@pytest.mark.parametrize("name", METHODS)
+def test_training_settles_as_often_as_it_reports_and_leaves_all_else_alone(name):
+    method, value, images = METHODS[name], METHODS[name].knob.values[-1], data.load("MNIST")
+    images = replace(images, train=images.train.take(slice(0, 2560)))
     network = adopt(nn.Sequential(OrderedDict(flatten=nn.Flatten(), fc=nn.Linear(784, 10))))
-    curve = BinaryScaled().prepare(network)
-    before = network.fc.weight().detach().clone()
-    run = curve.train(1, images)
+    curve = method.prepare(network, images)
+    original, start = network.fc.weight().detach().clone(), curve.at(value).fc.weight().detach()
+    run = curve.train(value, images)
     first = next(run)[1]
     kept = first.fc.weight().detach().clone()
     progress, second = next(run)
-    assert progress.step == 20 and isinstance(second.fc.weight, Signs)
-    assert torch.equal(first.fc.weight(), kept) and not torch.equal(second.fc.weight(), kept)
-    assert torch.equal(network.fc.weight(), before)
-    assert torch.equal(curve.at(1).fc.weight(), ScaledSigns(before)())
+    assert progress.step == 20 and not any(isinstance(part, Latent) for part in second.modules())
+    assert torch.equal(first.fc.weight(), kept), "what was shown does not change while training goes on"
+    assert not torch.equal(second.fc.weight(), kept)
+    assert torch.equal(network.fc.weight(), original) and torch.equal(curve.at(value).fc.weight(), start)
+
+
+@pytest.mark.skipif(len(hardware.devices()) < 2, reason="no GPU on this machine")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gpu_settles_as_the_processor_does(form):
+    values = torch.randn(6, 5)
+    there = FORMS[form](values).to(hardware.device("auto")).settle()
+    assert torch.allclose(there().cpu(), FORMS[form](values).settle()())

@@ -65,7 +65,7 @@ class ConnectedSigns(LatentSigns):
         return self.height * (2 * torch.bernoulli(chance) - 1)
 
     def settle(self) -> Weight:
-        return Dense(self.values) if self.stochastic else super().settle()
+        return Dense(self.values.detach()) if self.stochastic else super().settle()
 
     @torch.no_grad()
     def constrain(self, state: Mapping[str, Tensor]) -> None:

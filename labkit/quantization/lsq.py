@@ -83,7 +83,7 @@ class LatentGrid(Latent):
     @torch.no_grad()
     def settle(self) -> Weight:
         codes = (self.values / self.step).clamp(self.low, self.high).round() - self.low
-        return Affine(codes.to(torch.int32), self.step, torch.tensor([-self.low]))
+        return Affine(codes.to(torch.int32), self.step.detach(), torch.tensor([-self.low], device=codes.device))
 
     @torch.no_grad()
     def constrain(self, state: Mapping[str, Tensor]) -> None:

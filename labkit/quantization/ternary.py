@@ -50,7 +50,8 @@ class LatentTernary(Latent):
     @torch.no_grad()
     def settle(self) -> Weight:
         signs, alpha = ternary(self.values)
-        return Affine((signs + 1).to(torch.int32), alpha, torch.ones(1, dtype=torch.int32))
+        codes = (signs + 1).to(torch.int32)
+        return Affine(codes, alpha, codes.new_ones(1))
 
 
 class Ternary(Layerwise):
