@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import itertools
-import logging
-import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from labkit.benchmark import lines, results, surroundings
+from labkit.benchmark.cluster import connect
 from labkit.benchmark.point import Point
 from labkit.benchmark.results import Entry
 from labkit.benchmark.run import run
@@ -21,10 +20,7 @@ from labkit.hardware import cpu_limit
 from labkit.threads import threads
 
 MOST_LETTERS = 400  # of the sentence of an error
-CONNECT_S = 20
-JOIN_S = 60
-# Ctrl-C reaches every process of a terminal; only the one with the bar is to act on it.
-DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
+ALONE = threading.Lock()  # a worker with several threads has one random generator and one thread count for all
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def attempt(record: dict) -> dict:
     >>> attempt({"network": "LeNet-5", "data": "MNIST", "method": "quantization.KMeans", "value": 40})["error"]["type"]
     'ValueError'
     """
-    with threads(1):
+    with ALONE, threads(1):
         try:
             found = {"result": run(Point.of(record))}
         except Exception as error:  # whatever a method raises, the other points go on
@@ -88,7 +84,7 @@ def sweep(
         todo = [point for key, point in wanted.items() if key not in done]
         if todo:
             failed = 0 if retry else len(_failed(name, folder) & wanted.keys())
-            with _client(min(workers or cpu_limit(), len(todo)), scheduler) as client:
+            with connect(min(workers or cpu_limit(), len(todo)), scheduler) as client:
                 for entry in _shown(_outcomes(client, todo, work), len(wanted), len(todo), failed):
                     results.append(name, entry, folder)
         failed = len(_failed(name, folder) & wanted.keys())
@@ -146,56 +142,3 @@ def _worker_error(error: BaseException) -> dict:
         return _described(error)
     sentence = "the worker died whenever it ran this point: too little memory is the usual reason"
     return {"type": "KilledWorker", "sentence": sentence}
-
-
-@contextlib.contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator:
-    """Connect to a scheduler, or to a cluster of this machine's own that is gone without a trace afterwards."""
-    import dask
-    from distributed import Client
-
-    if scheduler is not None:
-        with _connected(scheduler) as client:
-            yield client
-        return
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        dask.config.set({"temporary-directory": scratch}),
-        _cluster(workers) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
-
-
-def _cluster(workers: int):
-    """Start processes that listen on 127.0.0.1 only, on ports that are free."""
-    from distributed import LocalCluster
-
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        host="127.0.0.1",
-        # Dask opens its small web server even without a dashboard, and on a fixed port unless it is told otherwise.
-        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        memory_limit=0,  # at a limit Dask would pause a worker for ever: it waits for memory that no other point frees
-        preload=[DEAF],
-        silence_logs=logging.CRITICAL,
-    )
-
-
-@contextlib.contextmanager
-def _connected(scheduler: str) -> Iterator:
-    from distributed import Client
-
-    try:
-        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConnectionError(f"no scheduler answers at {scheduler}: start one with `dask scheduler`") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=JOIN_S)
-        except TimeoutError as error:
-            raise ConnectionError(
-                f"no worker has joined {scheduler} in {JOIN_S} s: start one with `dask worker {scheduler} --nthreads 1`"
-            ) from error
-        yield client
