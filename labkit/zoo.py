@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -120,7 +121,7 @@ def mlp_3x512(shape: tuple[int, int, int], classes: int) -> Network:
     """
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     sides = [shape[0] * shape[1] * shape[2], 512, 512, 512, classes]
-    for index, (inputs, outputs) in enumerate(zip(sides, sides[1:], strict=False), start=1):
+    for index, (inputs, outputs) in enumerate(pairwise(sides), start=1):
         layers[f"fc{index}"] = nn.Linear(inputs, outputs, bias=False)
         layers[f"bn{index}"] = nn.BatchNorm1d(outputs)
         layers[f"relu{index}"] = nn.ReLU()
