@@ -7,10 +7,10 @@ import math
 import torch
 
 from labkit import layers
+from labkit.codes import code_tables
 from labkit.live.bench import Result, Subject
 from labkit.live.views import words
 from labkit.measure import parameters
-from labkit.weights import Codebook
 
 
 def tiles(subject: Subject, result: Result, split: str) -> list[dict]:
@@ -55,18 +55,13 @@ def code_length(subject: Subject, result: Result) -> dict:
 
 
 def code_entropy(model: torch.nn.Module) -> float | None:
-    """Average the entropy of all codebooks' codes, in bits for each code; None without codebooks.
+    """Average the entropy of all codes, in bits for each code; None where nothing has codes.
 
     No code that treats each number by itself is shorter (Shannon 1948).
     """
-    bits = total = 0.0
-    for module in model.modules():
-        if isinstance(module, Codebook) and module.codes.numel():
-            share = torch.bincount(module.codes.flatten().long()).double() / module.codes.numel()
-            share = share[share > 0]
-            bits -= float((share * share.log2()).sum()) * module.codes.numel()
-            total += module.codes.numel()
-    return bits / total if total else None
+    tables = list(code_tables(model))
+    total = sum(int(table.counts.sum()) for table in tables)
+    return sum(table.entropy * int(table.counts.sum()) for table in tables) / total if total else None
 
 
 def time(subject: Subject, result: Result) -> dict:
