@@ -47,7 +47,12 @@ def plain(found: Comparison) -> list[dict]:
             "right": row.accuracy.right,
             "images": row.accuracy.images,
             "ms": {
-                batch: {"median": 1e3 * one.median, "q1": 1e3 * one.q1, "q3": 1e3 * one.q3}
+                batch: {
+                    "median": round(1e3 * one.median, 4),
+                    "q1": round(1e3 * one.q1, 4),
+                    "q3": round(1e3 * one.q3, 4),
+                    "threads": one.threads,
+                }
                 for batch, one in row.latency.items()
             },
             "against_pytorch": {batch: spread(one) for batch, one in row.against_pytorch.items()},

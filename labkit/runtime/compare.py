@@ -8,7 +8,6 @@ than PyTorch without any compression, so its int8 is compared with its own float
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import nn
 
 from labkit import storage
 from labkit.data import Data
-from labkit.latency import Latency, Ratio, calibrate, forward, in_turns, ratio_of, timed
+from labkit.latency import Latency, Ratio, forward, in_turns, ratio_of
 from labkit.measure import Accuracy, accuracy
 from labkit.runtime import session, table
 from labkit.runtime.export import export
@@ -32,7 +31,7 @@ ONNX, INT8 = "ONNX Runtime, float32", "ONNX Runtime, int8"
 SETTLE_S = 0.01  # after so long, the threads of both runtimes sleep
 ROUNDS, BUDGET_S = 15, 5.0  # for each batch size
 CALIBRATION = 500  # training pictures
-TRIAL = 32  # pictures in the batch that shows how many threads pay
+TRIALS = 7  # with one thread and with all
 Work = Callable[[], object]
 
 
@@ -59,7 +58,6 @@ class Comparison:
     rows: tuple[Row, ...]
     data: str
     split: str
-    threads: int
     versions: dict[str, str]
 
     def row(self, name: str) -> Row:
@@ -89,7 +87,7 @@ def compare(
     `simulated` is the network on a grid of 8 bits in PyTorch, where there is one. Bytes are those of
     the lab's own file for PyTorch, and of the ONNX files; a time is that of one forward pass of a whole
     batch. All networks are timed in turns, and each baseline runs twice as a control. Both runtimes
-    have as many threads as PyTorch is fastest with: one, where other programs want the processors.
+    have as many threads as PyTorch is fastest with, all or one, for each size of a batch.
     Steps of the activations come from training pictures. No file is left.
     Raises ValueError for what cannot be exported, a batch below 1, or fewer than three rounds.
 
@@ -101,44 +99,30 @@ def compare(
     if rounds < 3 or min(batches, default=1) < 1:
         raise ValueError(f"batches are {tuple(batches)} and rounds {rounds}, but must be at least 1, and 3")
     nets = {PYTORCH: model} | ({} if simulated is None else {SIMULATED: simulated})
-    data.split(split)  # a wrong name is said at once
-    with threads(_fastest(model, data.image_shape)):
-        rows = {name: (storage.size(net).total, accuracy(net, data, split)) for name, net in nets.items()}
-        sessions = {}
-        for name, (found, size) in _exported(model, data).items():
-            sessions[name], rows[name] = found, (size, session.accuracy(found, data, split))
-        times = {}
+    rows = {name: (storage.size(net).total, accuracy(net, data, split)) for name, net in nets.items()}
+    times = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {ONNX: Path(folder) / "float32.onnx", INT8: Path(folder) / "int8.onnx"}
+        export(model, data.image_shape, files[ONNX])
+        quantize(files[ONNX], files[INT8], data, min(CALIBRATION, len(data.train)))
+        for name, file in files.items():
+            rows[name] = file.stat().st_size, session.accuracy(session.Session(file), data, split)
         for batch in batches:
             works = {name: forward(net, data.image_shape, batch, "cpu") for name, net in nets.items()}
-            works |= {name: found.work(batch) for name, found in sessions.items()}
-            times[batch] = _timed(works, batch, rounds)
-        count = torch.get_num_threads()
+            with threads(_fastest(works[PYTORCH])):
+                works |= {name: session.Session(file).work(batch) for name, file in files.items()}
+                times[batch] = _timed(works, batch, rounds)
     versions = {"PyTorch": torch.__version__, "ONNX Runtime": onnxruntime.__version__}
-    all_rows = (
-        Row(name, *found, *({batch: times[batch][name][part] for batch in batches} for part in range(3)))
-        for name, found in rows.items()
-    )
-    return Comparison(tuple(all_rows), data.name, split, count, versions)
+    parts = {name: [{batch: times[batch][name][part] for batch in batches} for part in range(3)] for name in rows}
+    return Comparison(tuple(Row(name, *rows[name], *parts[name]) for name in rows), data.name, split, versions)
 
 
-def _fastest(model: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Return how many threads PyTorch runs fastest with now: see `labkit.threads`."""
-    most, work = torch.get_num_threads(), forward(model, shape, TRIAL, "cpu")
-    seconds = {}
-    for count in sorted({1, most}):
-        with threads(count):
-            calls = calibrate([work], time.perf_counter)[0]
-            seconds[count] = min(timed(work, calls, time.perf_counter) for _ in range(5))
-    return min(seconds, key=seconds.get)
-
-
-def _exported(model: nn.Module, data: Data) -> dict[str, tuple[session.Session, int]]:
-    """Return the network in ONNX Runtime in float32 and in int8, each with the bytes of its file."""
-    with tempfile.TemporaryDirectory() as folder:
-        whole, small = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
-        export(model, data.image_shape, whole)
-        quantize(whole, small, data, min(CALIBRATION, len(data.train)))
-        return {name: (session.Session(path), path.stat().st_size) for name, path in ((ONNX, whole), (INT8, small))}
+def _fastest(work: Work) -> int:
+    """Return how many threads PyTorch does this fastest with now, one or all: see `labkit.threads`."""
+    counts = sorted({1, torch.get_num_threads()})
+    works = [threads(count)(work) for count in counts]
+    seconds = np.median(in_turns(works, TRIALS, settle_s=SETTLE_S, budget_s=1.0), axis=0)
+    return counts[int(seconds.argmin())]
 
 
 def _timed(works: dict[str, Work], batch: int, rounds: int) -> dict[str, tuple[Latency, Ratio, Ratio]]:

@@ -80,8 +80,9 @@ def _lines(titles: list[str], rows: list[list[Cell]], part: list[int]) -> list[s
 def caption(found: Comparison) -> str:
     """Say what was measured and on what."""
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
-    threads = f"{found.threads} thread{'s' * (found.threads > 1)}"
-    return f"{found.data}, {found.split} pictures; {versions}; CPU, {threads} in both"
+    times = found.rows[0].latency
+    counts = ", ".join(f"{time.threads} for a batch of {batch:,}" for batch, time in times.items())
+    return f"{found.data}, {found.split} pictures; {versions}; threads in both: {counts}"
 
 
 def html(found: Comparison) -> str:

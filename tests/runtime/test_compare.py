@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -43,9 +44,10 @@ def test_four_rows_with_true_bytes_and_accuracies(found, tmp_path):
 def test_both_batches_are_timed_against_both_baselines(found):
     for row in found.rows:
         for batch in (1, 256):
-            time = row.latency[batch]
-            assert 0 < time.q1 <= time.median <= time.q3
-            assert (time.batch, time.repeats, time.threads) == (batch, 3, found.threads)
+            passed = row.latency[batch]
+            assert 0 < passed.q1 <= passed.median <= passed.q3
+            assert (passed.batch, passed.repeats) == (batch, 3)
+            assert passed.threads == found.rows[0].latency[batch].threads
             for ratio in (row.against_pytorch[batch], row.against_onnx[batch]):
                 assert ratio.low <= ratio.value <= ratio.high and ratio.rounds == 3
     for batch in (1, 256):
@@ -64,20 +66,29 @@ def test_without_a_simulation_there_are_three_rows_and_nothing_is_left(scratch, 
     assert list(scratch.iterdir()) == [] and capfd.readouterr() == ("", "")
 
 
-def test_both_runtimes_get_the_threads_that_pay_and_pytorch_keeps_its_own(monkeypatch):
-    asked, before = [], torch.get_num_threads()
+@pytest.mark.parametrize("faster", [1, 2])
+def test_both_runtimes_get_the_threads_that_pay_and_pytorch_keeps_its_own(faster, monkeypatch):
+    asked, before, real = [], torch.get_num_threads(), module.forward
+
+    def slowed(*arguments):
+        run = real(*arguments)
+        return lambda: (run(), time.sleep(0.0 if torch.get_num_threads() == faster else 0.02))
+
+    def noted(session: Session, batch: int):
+        asked.append(session.threads)
+        return work(session, batch)
+
+    work = Session.work
+    monkeypatch.setattr(module, "forward", slowed)
+    monkeypatch.setattr(Session, "work", noted)
     torch.set_num_threads(2)
     try:
-        slow = {1: 0.001, 2: 0.002}
-        monkeypatch.setattr(module, "timed", lambda *_: slow[torch.get_num_threads()])
-        work = Session.work
-        monkeypatch.setattr(Session, "work", lambda self, batch: asked.append(self.threads) or work(self, batch))
         found = compare(zoo.load("LeNet-300-100"), fashion(), batches=(1,), rounds=3)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert found.threads == 1 and asked == [1, 1] and found.rows[0].latency[1].threads == 1
-    assert "1 thread in both" in repr(found)
+    assert asked == [faster, faster] and found.rows[0].latency[1].threads == faster
+    assert f"threads in both: {faster} for a batch of 1" in repr(found)
 
 
 def test_fewer_training_pictures_than_are_asked_for_are_enough():
@@ -139,7 +150,7 @@ def made(name: str, value: float, control: float) -> Row:
 
 def test_text_and_html_say_the_same():
     rows = (made("<base>", 1, 1), made("fast", 4, 1), made("same", 1.05, 1))
-    found = Comparison(rows, "Pictures", "test", 2, {"PyTorch": "1", "ONNX Runtime": "2"})
+    found = Comparison(rows, "Pictures", "test", {"PyTorch": "1", "ONNX Runtime": "2"})
     text, table = repr(found), Table(found._repr_html_())
     for words in ("12,345 bytes", "90.00 %", "2 ms", "1 to 3", "× 4.00", "3.60 to 4.40", "Pictures, test pictures"):
         assert words in text and words in found._repr_html_()
