@@ -64,7 +64,8 @@ def test_codes_are_found_wherever_they_are_nested():
     factors = LowRank(book([[0], [1]], 2), book([[0, 1, 1]], 2), (2, 3))
     assert [table.counts.sum() for table in code_tables(factors)] == [2, 3]
     assert code_table(factors).counts.sum() == 3  # the larger of the two
-    assert code_table(Sparse(torch.tensor([], dtype=torch.long), book(torch.tensor([], dtype=torch.long), 0), (2, 2))) is None
+    nothing = torch.tensor([], dtype=torch.long)
+    assert code_table(Sparse(nothing, book(nothing, 0), (2, 2))) is None
     shared = Codebook(torch.tensor([0, 1]), Codebook(torch.tensor([0, 0]), torch.tensor([2.0])))
     assert code_table(shared).values.tolist() == [2, 2]
 

@@ -135,8 +135,8 @@ class SharedCodebook(Method):
 
         A weight that no picture of the sample used would seem free, and a cluster of such weights has
         no mean. And the diagonal leaves out that errors of many weights add up, so weights that it
-        calls cheap are not as cheap as it says. Damping by the mean takes away half or more of what
-        the loss rises by at 2 bits, for a weighted error that is hardly larger.
+        calls cheap are not as cheap as it says. At a code length of 2 bits, damping by the mean takes
+        away about half of what the loss rises by, for a weighted error that is hardly larger.
         """
         if data is None:
             raise ValueError(

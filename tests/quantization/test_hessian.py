@@ -144,6 +144,13 @@ def test_it_composes_with_what_was_done_before(before, lenet, pictures, tmp_path
 def test_what_a_learner_may_get_wrong(lenet, curve):
     with pytest.raises(ValueError, match="HessianKMeans measures the curvature on pictures: give it data"):
         HessianKMeans().prepare(lenet)
+    broken = adopt(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    with torch.no_grad():
+        broken[1].weight.values[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="1.weight holds NaN"):
+        HessianKMeans(weighted=False).prepare(broken)
+    with pytest.raises(ValueError, match="layer 'fc9' does not exist"):
+        HessianKMeans(weighted=False).prepare(lenet, where="fc9")
     for bits in (0, 40, 2.5):
         with pytest.raises(ValueError, match="must be one of 1, 2"):
             curve.at(bits)
