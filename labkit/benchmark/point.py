@@ -12,11 +12,13 @@ from labkit.benchmark.tables import NUMBER, checked
 
 @dataclass(frozen=True)
 class Step:
-    """A method with its arguments and the value of its knob."""
+    """A method at a value of its knob, on one layer or (`where` None) all, then trained where `train` says how."""
 
     method: str
     value: float
     arguments: dict = field(default_factory=dict)
+    where: str | None = None
+    train: dict | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "value", whole(self.value))
@@ -57,10 +59,9 @@ class Point:
 
         So a field that is added later, with a default, changes no key.
         """
-        plain = asdict(self) | {"keep": [asdict(step) for step in self.keep]}
-        usual = asdict(Point("", "", "", 0)) | {"keep": []}
-        needed = [part.name for part in fields(Point) if part.default is part.default_factory is MISSING]
-        return {name: value for name, value in plain.items() if name in needed or value != usual[name]}
+        return _shortened(self, Point("", "", "", 0)) | (
+            {"keep": [_shortened(step, Step("", 0)) for step in self.keep]} if self.keep else {}
+        )
 
     @property
     def key(self) -> str:
@@ -76,19 +77,30 @@ class Point:
         return Point(**plain | {"keep": tuple(steps)})
 
 
-_STEP = {"method": str, "value": NUMBER, "arguments": dict}
+_STEP = {
+    "method": str,
+    "value": NUMBER,
+    "arguments": dict,
+    "where": (str, type(None)),
+    "train": (dict, type(None)),
+}
 _POINT = _STEP | {
     "network": str,
     "data": str,
     "variant": str,
-    "where": (str, type(None)),
     "seed": int,
     "start": str,
-    "train": (dict, type(None)),
     "loss": str,
     "keep": (list, tuple),
 }
 _NEEDED = ("network", "data", "method", "value")
+
+
+def _shortened(record: Point | Step, usual: Point | Step) -> dict:
+    """Return the fields that must be given and those that are not as usual."""
+    needed = [part.name for part in fields(record) if part.default is part.default_factory is MISSING]
+    plain = {name: value for name, value in asdict(record).items() if name != "keep"}
+    return {name: value for name, value in plain.items() if name in needed or value != getattr(usual, name)}
 
 
 def whole(value: float) -> float:

@@ -11,12 +11,12 @@ from torch import nn
 from labkit import data as datasets
 from labkit import storage, zoo
 from labkit.benchmark import catalogue
-from labkit.benchmark.point import Point
+from labkit.benchmark.point import Point, Step
 from labkit.data import Data
 from labkit.layers import adopt
 from labkit.measure import accuracy, macs, parameters
 from labkit.methods import Curve
-from labkit.train import Recipe
+from labkit.train import Loss, Recipe, cross_entropy
 
 MOST_LOSSES = 48  # of the learning curve
 
@@ -25,8 +25,9 @@ def run(point: Point) -> dict:
     """Measure one point and return, as plain data, all that was measured.
 
     `accuracy` of the validation and of the test split ([right, of]; the test split chooses nothing),
-    `bytes` of the file, `parameters`, `macs` for one picture, `seconds` for prepare and for at or train,
-    the whole `recipe` (None without training), and `losses`, the learning curve as [step, loss].
+    `bytes` of the file and its `parts` (by layer), `parameters`, `macs` for one picture, `seconds` for
+    prepare and for at or train, the whole `recipe` (None without training), and `losses`, the learning
+    curve as [step, loss].
     The same point gives the same numbers, but for the seconds. Raises what the method raises.
 
     >>> found = run(Point("LeNet-300-100", "MNIST", "quantization.KMeans", 4))
@@ -36,34 +37,38 @@ def run(point: Point) -> dict:
     data = datasets.load(point.data)
     curve, seconds = prepared(point, data)
     begin = time.perf_counter()
-    model, losses = compressed(curve, point, data)
+    model, losses = compressed(curve, point.value, data, recipe(point, point.seed), catalogue.loss(point.loss))
     seconds["at" if point.train is None else "train"] = time.perf_counter() - begin
     found = {split: accuracy(model, data, split) for split in ("validation", "test")}
+    size = storage.size(model)
     return {
         "accuracy": {split: [one.right, one.images] for split, one in found.items()},
-        "bytes": storage.size(model).total,
+        "bytes": size.total,
+        "parts": size.parts,
         "parameters": parameters(model),
         "macs": macs(model, data.image_shape),
         "seconds": {name: round(value, 4) for name, value in seconds.items()},
-        "recipe": None if point.train is None else asdict(recipe(point)),
+        "recipe": None if point.train is None else asdict(recipe(point, point.seed)),
         "losses": thinned(losses),
     }
 
 
-def compressed(curve: Curve, point: Point, data: Data) -> tuple[nn.Module, list[list[float]]]:
-    """Return the network at the point's value, trained where the point says so, and its learning curve."""
-    if point.train is None:
-        return curve.at(point.value), []
+def compressed(
+    curve: Curve, value: float, data: Data, recipe: Recipe | None, loss: Loss = cross_entropy
+) -> tuple[nn.Module, list[list[float]]]:
+    """Return the network at a value of the knob, trained where there is a recipe, and its learning curve."""
+    if recipe is None:
+        return curve.at(value), []
     losses = []
-    for progress, trained in curve.train(point.value, data, recipe(point), loss=catalogue.loss(point.loss)):
+    for progress, trained in curve.train(value, data, recipe, loss=loss):
         losses.append([progress.step, progress.loss])
         model = trained
-    return model, losses
+    return model.eval(), losses
 
 
-def recipe(point: Point) -> Recipe:
-    """Return the recipe of a point that is trained; its seed is the point's."""
-    return Recipe(**point.train, seed=point.seed)
+def recipe(of: Point | Step, seed: int) -> Recipe | None:
+    """Return the recipe of a point or step with the point's seed; None where nothing is trained."""
+    return None if of.train is None else Recipe(**of.train, seed=seed)
 
 
 def prepared(point: Point, data: Data) -> tuple[Curve, dict[str, float]]:
@@ -71,7 +76,8 @@ def prepared(point: Point, data: Data) -> tuple[Curve, dict[str, float]]:
     torch.manual_seed(point.seed)
     model = started(point, data)
     for step in point.keep:
-        model = catalogue.make(step.method, step.arguments).prepare(model, data).at(step.value)
+        curve = catalogue.make(step.method, step.arguments).prepare(model, data, step.where)
+        model, _ = compressed(curve, step.value, data, recipe(step, point.seed))
     begin = time.perf_counter()
     curve = catalogue.make(point.method, point.arguments).prepare(model, data, point.where)
     return curve, {"prepare": time.perf_counter() - begin}

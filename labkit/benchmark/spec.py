@@ -8,8 +8,8 @@ methods = ["quantization.KMeans", { name = "pruning.Magnitude", arguments = { sc
 values = "all"                                    # of the knob, or a list
 seeds = [0, 1, 2]                                 # [0] if left out, and so on:
 where = ["fc1"]                                   # layers; the whole network
-keep = [{ name = "pruning.Magnitude", value = 0.9 }]    # done before; nothing
-train = { epochs = 1, learning_rate = 0.01 }      # a Recipe; nothing is trained
+keep = [{ name = "pruning.Magnitude", value = 0.9 }]    # done before, with where and train as here; nothing
+train = { epochs = 3 }                            # the method's own recipe, changed so; nothing is trained
 start = "scratch"                                 # an untrained network; "checkpoint"
 loss = "square_hinge"                             # "cross_entropy"
 """
@@ -47,7 +47,7 @@ _RUN = {
 }
 _NETWORK = {"name": str, "data": str, "variant": str}
 _METHOD = {"name": str, "arguments": dict}
-_KEEP = _METHOD | {"value": NUMBER}
+_KEEP = _METHOD | {"value": NUMBER, "where": str, "train": dict}
 _RECIPE = {"int": int, "float": NUMBER, "bool": bool, "str": str}
 
 
@@ -130,8 +130,9 @@ def _check(point: Point) -> None:
         wanted = " ".join(filter(None, (point.network, point.data, point.variant)))
         raise ValueError(f"there is no trained {wanted}: there are {known}")
     known = layers.layers(layers.adopt(zoo.build(point.network)))
-    if point.where is not None and point.where not in known:
-        raise ValueError(f"{point.network} has no layer {point.where!r}: it has {', '.join(known)}")
+    for where in (point.where, *(step.where for step in point.keep)):
+        if where is not None and where not in known:
+            raise ValueError(f"{point.network} has no layer {where!r}: it has {', '.join(known)}")
     catalogue.loss(point.loss)
     catalogue.make(point.method, point.arguments)
     if point.train is None and (point.start == "scratch" or point.loss != "cross_entropy"):
@@ -186,7 +187,9 @@ def _step(table: dict) -> Step:
     knob = _fixed(method)
     if knob is not None:
         knob.check(table["value"])
-    return Step(table["name"], table["value"], table.get("arguments", {}))
+    return Step(
+        table["name"], table["value"], table.get("arguments", {}), table.get("where"), _train(table, table["name"])
+    )
 
 
 def _seed(seed: int) -> int:

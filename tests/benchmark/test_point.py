@@ -19,7 +19,7 @@ def test_the_key_is_the_hash_of_what_is_not_as_usual():
     assert POINT.key == hashlib.sha256(text.encode()).hexdigest()[:16]
     kept = replace(POINT, seed=1, train={}, keep=(Step("pruning.Magnitude", 0.9),))
     text = (
-        '{"data":"MNIST","keep":[{"arguments":{},"method":"pruning.Magnitude","value":0.9}],'
+        '{"data":"MNIST","keep":[{"method":"pruning.Magnitude","value":0.9}],'
         '"method":"quantization.KMeans","network":"LeNet-5","seed":1,"train":{},"value":4}'
     )
     assert kept.key == hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -50,7 +50,14 @@ def test_each_field_changes_the_key():
 
 
 texts = st.text(max_size=20)
-steps = st.builds(Step, texts, st.floats(-1e9, 1e9), st.dictionaries(texts, st.integers() | st.booleans() | texts))
+steps = st.builds(
+    Step,
+    texts,
+    st.floats(-1e9, 1e9),
+    st.dictionaries(texts, st.integers() | st.booleans() | texts),
+    st.none() | texts,
+    st.none() | st.dictionaries(texts, st.integers()),
+)
 
 
 @given(

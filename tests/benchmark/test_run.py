@@ -38,6 +38,13 @@ def test_the_numbers_are_those_of_measure(tmp_path):
     assert found["recipe"] is None and found["losses"] == [] and set(found["seconds"]) == {"prepare", "at"}
 
 
+def test_steps_before_may_treat_one_layer_and_train():
+    step = Step("pruning.Magnitude", 0.9, where="fc1", train=SHORT)
+    trained, plain = (run(replace(POINT, keep=(one,))) for one in (step, replace(step, train=None)))
+    assert trained["accuracy"] != plain["accuracy"] and lasting(run(replace(POINT, keep=(step,)))) == lasting(trained)
+    assert plain["parts"]["fc1"] < run(POINT)["parts"]["fc1"] / 2 and sum(plain["parts"].values()) == plain["bytes"]
+
+
 def test_a_trained_point_gives_the_same_numbers_twice_and_learns():
     point = replace(POINT, train=SHORT, seed=3)
     first = run(point)

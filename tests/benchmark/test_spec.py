@@ -62,9 +62,9 @@ def test_a_point_that_two_runs_name_is_there_once(written):
 def test_training_starts_from_the_recipe_of_the_method(written):
     (point,) = spec.points(written(RUN + "train = { epochs = 3, batch = 256 }\nloss = 'square_hinge'\nseeds = [5]"))
     expected = method("quantization.KMeans").recipe
-    assert recipe(point) == replace(expected, epochs=3, batch=256, seed=5)
+    assert recipe(point, point.seed) == replace(expected, epochs=3, batch=256, seed=5)
     assert point.loss == "square_hinge" and "momentum" not in point.train
-    assert Recipe(**point.train, seed=5) == recipe(point)
+    assert Recipe(**point.train, seed=5) == recipe(point, point.seed)
 
 
 def test_an_untrained_network_is_trained(written):
