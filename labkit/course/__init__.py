@@ -4,6 +4,7 @@
 """
 
 from labkit.course.checks import check, hint
+from labkit.course.controls import shuffled
 from labkit.course.themes import survey_map
 
-__all__ = ["check", "hint", "survey_map"]
+__all__ = ["check", "hint", "shuffled", "survey_map"]

@@ -43,11 +43,13 @@ class Front(anywidget.AnyWidget):
 
     want = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, wished: Callable[[dict], None], pressed: Callable[[str], None], parts: Callable[[], dict]):
+    def __init__(
+        self, wished: Callable[[dict], None], asked: dict[str, Callable[[str], None]], parts: Callable[[], dict]
+    ):
         self._esm, self._css = script(), style()
         super().__init__()
         self._parts = parts
-        self._pressed = pressed
+        self._asked = asked
         self.observe(lambda change: wished(change["new"]), "want")
         self.on_msg(self._receive)
 
@@ -60,5 +62,5 @@ class Front(anywidget.AnyWidget):
             self.send({"plotly": True}, [plotly_script()])
         elif content.get("ask") == "parts":
             self.update(self._parts())
-        elif "press" in content:
-            self._pressed(content["press"])
+        for name in self._asked.keys() & content.keys():
+            self._asked[name](content[name])

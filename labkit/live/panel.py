@@ -13,7 +13,7 @@ from torch import nn
 from labkit.live import actions, state, static
 from labkit.live.bench import Bench, Choice
 from labkit.live.loop import Job, Loop, Stale
-from labkit.live.stage import Stage
+from labkit.live.stage import VIEWS, Stage
 from labkit.live.wish import among, moved, read
 from labkit.methods import Method
 
@@ -65,6 +65,11 @@ class Panel:
         self._loop.submit(Job(partial(self._act, action)))
         return self
 
+    def look(self, view: str) -> Panel:
+        """Choose the second view: "what the method did" or "code lengths"."""
+        self._loop.submit(Job(partial(self._look, among("view", view, list(VIEWS)))))
+        return self
+
     def guess(self, size: float, accuracy: float) -> Panel:
         """Draw a prediction as a diamond: bytes of the file, and accuracy from 0 to 1."""
         if not (size > 0 and 0 <= accuracy <= 1):
@@ -113,6 +118,14 @@ class Panel:
 
     def _guess(self, point: tuple[int, float], stale: Stale) -> Iterator[None]:
         self._stage.guess = point
+        yield from self._again(stale)
+
+    def _look(self, view: str, stale: Stale) -> Iterator[None]:
+        self._stage.view = view
+        yield from self._again(stale)
+
+    def _again(self, stale: Stale) -> Iterator[None]:
+        """Show the present result anew."""
         if self._stage.result is not None:
             self._stage.present()
         yield
@@ -160,7 +173,7 @@ class Panel:
         if self._front is None:
             from labkit.live.front import Front  # plotly and anywidget are loaded when a panel is shown
 
-            self._front = Front(self._wanted, self.press, lambda: self._stage.parts)
+            self._front = Front(self._wanted, {"press": self.press, "look": self.look}, lambda: self._stage.parts)
         widget, metadata = self._front._repr_mimebundle_(**keywords)
         return widget | {"text/plain": self.state["say"], "image/svg+xml": static.svg(self._stage.parts)}, metadata
 

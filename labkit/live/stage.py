@@ -10,16 +10,19 @@ from torch import Tensor
 from labkit.live import controls
 from labkit.live.bench import Base, Bench, Choice, Result, Subject
 from labkit.live.loop import Stale
+from labkit.live.views import codes as code_view
 from labkit.live.views import words
 from labkit.live.views.card import card
 from labkit.live.views.flips import flips
 from labkit.live.views.picture import picture
+from labkit.live.views.shipped import shipped
 from labkit.live.views.sizes import sizes
 from labkit.live.views.tiles import tiles
 from labkit.live.views.tradeoff import Trail, tradeoff
 from labkit.methods import Knob
 
 HISTORY = 50  # steps that can be undone
+VIEWS = ("what the method did", code_view.NAME)
 
 
 class Stage:
@@ -35,6 +38,7 @@ class Stage:
         self.history: list[Result] = []
         self.trail = Trail()
         self.guess: tuple[int, float] | None = None
+        self.view = VIEWS[0]
         self.before: Tensor | None = None  # which pictures were right at the knob's last resting place
         self.parts: dict = {}
         self.training: dict | None = None
@@ -97,12 +101,19 @@ class Stage:
             "tiles": tiles(subject, result, split),
             "tradeoff": tradeoff(subject, result, split, self.guess),
             "trail": self.trail.view(),
-            "picture": picture(result.picture),
+            "shipped": shipped(result.choice, self.bench.methods, split, subject.size.total),
+            "views": controls.options("view", list(VIEWS), self.view),
+            "picture": self._picture(),
             "sizes": sizes(subject, result),
             "say": {"text": sentence(subject, result, split, knob), "rest": result.complete},
             "alert": "",
         }
         self.update(**parts)
+
+    def _picture(self) -> dict:
+        if self.view == code_view.NAME:
+            return picture(code_view.codes(self.result), code_view.NAME.capitalize(), code_view.NONE)
+        return picture(self.result.picture)
 
     def _series(self) -> str:
         """Name the line on which the result lies: what was done before, with which method, where."""

@@ -18,12 +18,14 @@ class View {
     const plot = (name, build) => {
       const element = h("div", { class: `lk-plot lk-plot-${name}`, role: "img", "aria-label": "" });
       const title = h("div", { class: "lk-view-title" });
-      const box = h("div", { class: `lk-card lk-view lk-view-${name}` }, title, element);
+      const box = h("div", { class: `lk-card lk-view lk-view-${name}` }, h("div", { class: "lk-view-head" }, title), element);
       return { box, title, plot: new Plot(model, root, element, build) };
     };
     this.tradeoff = plot("tradeoff", tradeoffView());
     this.picture = plot("picture", pictureView);
     this.sizes = plot("sizes", sizesView);
+    this.look = h("select", { class: "lk-select lk-look", "aria-label": "second view", onchange: () => model.send({ look: this.look.value }) });
+    this.picture.title.after(this.look);
     this.tradeoff.title.textContent = "Accuracy against size";
     this.sizes.title.textContent = "Where the bytes go";
     const flipped = h(
@@ -54,8 +56,12 @@ class View {
     if (parts.title) this.showTitle(parts.title);
     if (this.parts.place) this.controls.show(parts, this.parts, this.parts.place.seq >= (this.model.get("want").seq ?? 0));
     if (parts.tiles) this.showTiles(parts.tiles);
-    if (parts.tradeoff || parts.trail)
-      this.tradeoff.plot.show({ ...this.parts.tradeoff, trail: this.parts.trail, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
+    if (parts.tradeoff || parts.trail || parts.shipped)
+      this.tradeoff.plot.show({ ...this.parts.tradeoff, trail: this.parts.trail, shipped: this.parts.shipped, method: this.parts.title.title, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
+    if (parts.views) {
+      this.look.replaceChildren(...parts.views.values.map((value) => h("option", { value }, value)));
+      this.look.value = parts.views.value;
+    }
     if (parts.picture) {
       this.picture.title.textContent = parts.picture.title;
       this.picture.plot.show(parts.picture);

@@ -80,6 +80,34 @@ function spectrumPicture(part, paint) {
   };
 }
 
+// Each code at its share of the weights and the length of its codeword; the line is the ideal, -log2 p.
+function codesPicture(part, paint) {
+  const least = Math.min(...part.values) / 1.5;
+  const longest = Math.max(...part.marks, -Math.log2(least));
+  const line = Array.from({ length: 40 }, (_, index) => least ** (1 - index / 39));
+  return {
+    data: [
+      {
+        x: line, y: line.map((share) => -Math.log2(share)), mode: "lines",
+        line: { color: paint.data, width: 2 }, hovertemplate: "ideal: %{y:.2f} bits<extra></extra>",
+      },
+      {
+        x: part.values, y: part.marks, mode: "markers",
+        marker: { symbol: "square", size: 9, color: paint.finger, line: { width: 1, color: paint.surface } },
+        hovertemplate: "%{x:.2%} of the weights: %{y} bits<extra></extra>",
+      },
+      {
+        x: [line[8]], y: [-Math.log2(line[8])], text: ["  ideal: −log2 of the share"], mode: "text",
+        textposition: "middle right", textfont: { color: paint.data }, hoverinfo: "skip",
+      },
+    ],
+    layout: {
+      xaxis: { type: "log", title: part.x, tickformat: ".2~%", nticks: 6, range: [Math.log10(least), 0.05] },
+      yaxis: { title: part.y, range: [0, longest + 0.7], nticks: 8 },
+    },
+  };
+}
+
 // One or many small matrices as tiles; a byte of 128 is zero.
 function tilesPicture(part, paint) {
   const [count, height, width] = part.shape;
@@ -117,6 +145,7 @@ function tilesPicture(part, paint) {
 const PICTURES = {
   histogram: histogramPicture,
   spectrum: spectrumPicture,
+  codes: codesPicture,
   matrix: tilesPicture,
   filters: tilesPicture,
   images: tilesPicture,

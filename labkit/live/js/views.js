@@ -12,12 +12,35 @@ function steps(low, high, most) {
   return inside.length > most ? inside.filter((value) => /^[0.]*1/.test(String(value))) : inside;
 }
 
+// Shipped sweeps as pale lines, the present method's with its name, and the papers' numbers as hollow squares.
+function shippedTraces({ lines, papers }, method, paint) {
+  const pale = lines.map(({ name, method: of, points }) => ({
+    x: points.map((point) => point[0] / KB),
+    y: points.map((point) => point[1]),
+    mode: "lines",
+    opacity: of === method ? 1 : 0.45,
+    line: { width: of === method ? 4 : 2, color: paint.pale },
+    hovertemplate: `${name}, shipped<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
+  }));
+  const hollow = papers.map(({ name, point }) => ({
+    x: [point[0] / KB],
+    y: [point[1]],
+    text: [`${name} `],
+    mode: "markers+text",
+    textposition: "bottom center",
+    textfont: { color: paint.quiet, size: 11 },
+    marker: { symbol: "square-open", size: 11, color: paint.text, line: { width: 1.5 } },
+    hovertemplate: `${name}, published<br>%{x:.4~s} KB, %{y:.2f} %<extra></extra>`,
+  }));
+  return [...pale, ...hollow];
+}
+
 // Accuracy against bytes. The axes grow when a point leaves them and never shrink, so that nothing jumps.
 function tradeoffView() {
   let span = null;
   return (part, paint) => {
-    const { now, original, guess, trail } = part;
-    const points = [now, original, ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
+    const { now, original, guess, trail, shipped } = part;
+    const points = [now, original, ...shipped.papers.map((mark) => mark.point), ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
     const key = String(original);
     if (!span || span.key !== key || part.fresh)
       span = { key, low: original[0] / 16, high: original[0] * 1.5, floor: Math.min(original[1] - 14, 82) };
@@ -27,7 +50,8 @@ function tradeoffView() {
       while (accuracy < span.floor + 2 && span.floor > 0) span.floor = Math.max(0, span.floor - 14);
     }
     const ceiling = Math.min(101, Math.max(...points.map((point) => point[1])) + 3);
-    const data = trail.map(({ name, points }) => ({
+    const data = shippedTraces(shipped, part.method, paint);
+    data.push(...trail.map(({ name, points }) => ({
       x: points.map((point) => point[0] / KB),
       y: points.map((point) => point[1]),
       mode: "lines+markers",
@@ -35,7 +59,7 @@ function tradeoffView() {
       line: { dash: "dot", width: 1.5, color: paint.quiet },
       marker: { size: 8, color: paint.pale, line: { width: 1, color: paint.data } },
       hovertemplate: `${name}<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
-    }));
+    })));
     const labelled = (point, text, symbol, size, color, side) => ({
       x: [point[0] / KB],
       y: [point[1]],

@@ -13,10 +13,13 @@ MARKS = 64
 PIXELS = 1600  # of all matrices, filters and images together
 
 
-def picture(shown: Picture | None) -> dict:
-    """Return a method's picture as JSON data; None stands for a method that has none."""
+NONE = "This method has no picture of this layer."
+
+
+def picture(shown: Picture | None, title: str = "What the method did", none: str = NONE) -> dict:
+    """Return a picture as JSON data; for None its title, and in words why there is none."""
     if shown is None:
-        return {"kind": "none", "title": "What the method did", "text": "This method has no picture of this layer."}
+        return {"kind": "none", "title": title, "text": none}
     view = {"kind": shown.kind, "title": shown.title, "x": shown.x, "y": shown.y, "text": shown.text}
     return view | _DRAW.get(shown.kind, _curve)(np.asarray(shown.values), shown)
 
@@ -34,6 +37,14 @@ def _histogram(values: np.ndarray, shown: Picture) -> dict:
 def _curve(values: np.ndarray, shown: Picture) -> dict:
     step = -(-len(values) // POINTS)
     return {"values": [_short(v) for v in values[::step]], "step": step, "marks": _marks(shown)}
+
+
+def _codes(values: np.ndarray, shown: Picture) -> dict:
+    """Send the codes as points, those that share both numbers once, rare and frequent ones alike."""
+    points = sorted({(_short(share), int(length)) for share, length in zip(values, shown.marks, strict=True)})
+    step = max(1, -(-len(points) // MARKS))
+    kept = points[::step] if points[-1] in points[::step] else [*points[::step], points[-1]]
+    return {"values": [share for share, _ in kept], "marks": [length for _, length in kept]}
 
 
 def _marks(shown: Picture) -> list[float]:
@@ -67,4 +78,11 @@ def _short(value: float) -> float:
     return float(f"{float(value):.4g}")
 
 
-_DRAW = {"histogram": _histogram, "spectrum": _curve, "matrix": _matrix, "filters": _tiles, "images": _tiles}
+_DRAW = {
+    "histogram": _histogram,
+    "spectrum": _curve,
+    "codes": _codes,
+    "matrix": _matrix,
+    "filters": _tiles,
+    "images": _tiles,
+}
