@@ -8,11 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from labkit import memory
+
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 CONNECT_S = 20
 JOIN_S = 60
+# Dask's workers return every small piece of freed memory to the system, and training would fault it in again: 200,000
+# page faults a second, a third of the time. They keep as much as `labkit.memory` does.
+ENVIRONMENT = {
+    f"distributed.nanny.pre-spawn-environ.{name}": value
+    for name, value in {"MALLOC_TRIM_THRESHOLD_": memory.KEPT, "MALLOC_MMAP_THRESHOLD_": memory.LARGEST}.items()
+}
 # Ctrl-C reaches every process of a terminal; only the one with the bar is to act on it.
 DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
 
@@ -29,7 +37,7 @@ def connect(workers: int, scheduler: str | None) -> Iterator[Client]:
         return
     with (
         tempfile.TemporaryDirectory() as scratch,
-        dask.config.set({"temporary-directory": scratch}),
+        dask.config.set({"temporary-directory": scratch} | ENVIRONMENT),
         _cluster(workers) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):

@@ -1,4 +1,4 @@
-"""The lab's own shipped results as tables: what a method costs, and the papers' numbers beside ours."""
+"""The lab's own shipped results as tables: what methods cost on several networks."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ def losses(methods: Sequence[str], data: str = "FashionMNIST", networks: Sequenc
     `methods` are full names, as in "quantization.Ternary". Means over seeds, with the range of the seeds.
     Raises ValueError for a method that does not exist.
     """
-    titles = [catalogue.method(name).title for name in methods]
-    columns = ["network, accuracy of the original"]
-    columns += [f"{title}, {how}" for title in titles for how in ("not trained", "trained")]
     rows = []
-    for network in networks:
-        original = zoo.card(network, data)["accuracy"]["test"]
-        curves = [found for found in results.curves(network, data, split="test") if plain(found)]
-        row: list[Cell] = [(f"{network}, {100 * original:.2f} %", "")]
-        for name in methods:
-            for trained in (False, True):
-                row.append(_lost(original, [c for c in curves if c.method == name and c.trained == trained]))
-        rows.append(tuple(row))
+    for name in methods:
+        for trained in (False, True):
+            row: list[Cell] = [(f"{catalogue.method(name).title}, {'trained' if trained else 'not trained'}", "")]
+            for network in networks:
+                curves = [found for found in results.curves(network, data, split="test") if plain(found)]
+                mine = [found for found in curves if found.method == name and found.trained == trained]
+                row.append(_lost(_original(network, data), mine))
+            rows.append(tuple(row))
+    columns = ["method", *(f"{network} ({100 * _original(network, data):.2f} %)" for network in networks)]
     note = (
-        "Points of accuracy lost on the 10,000 test pictures; in brackets the range of the seeds. "
-        f"One original's accuracy is itself uncertain by about {_half_interval(0.93):.1f} points."
+        f"Points lost on the {TEST:,} test pictures, of the original's accuracy in the heading, and the range of the "
+        f"seeds. The original's accuracy itself is uncertain by about {half_interval(0.93):.1f} points."
     )
-    return Table(f"What it costs, {data}", columns, rows, note)
+    return Table(f"What it costs on {data}, all weights of the network quantized", columns, rows, note)
+
+
+def _original(network: str, data: str) -> float:
+    return zoo.card(network, data)["accuracy"]["test"]
 
 
 def plain(found: Series) -> bool:
@@ -60,12 +62,7 @@ def strongest(found: Series) -> Mark:
     return min(found.marks, key=lambda mark: mark.bytes)
 
 
-def _half_interval(share: float) -> float:
+def half_interval(share: float) -> float:
+    """Return half of the 95 % interval, in points, of an accuracy that was measured on the test split."""
     found = Accuracy(round(share * TEST), TEST)
     return 50 * (found.high - found.low)
-
-
-def error(mark: Mark) -> Cell:
-    """Show a test error in percent, with the range over seeds."""
-    seeds = f"{100 * (1 - mark.high):.2f} to {100 * (1 - mark.low):.2f}, {mark.seeds} seeds"
-    return f"{100 * (1 - mark.accuracy):.2f} %", seeds if mark.seeds > 1 else "1 seed"
