@@ -32,8 +32,8 @@ def keys(text: str) -> list[str]:
 
 
 def fill(text: str, cited: list[str]) -> str:
-    """Replace the citations of a text, and its place for references by the list of all `cited`."""
-    text = _CITATION.sub(lambda match: short(match[1]), text)
+    """Put each citation of a text in brackets, and in its place for references the list of all `cited`."""
+    text = _CITATION.sub(lambda match: f"({short(match[1])})", text)
     return text.replace(PLACE, "\n".join(f"- {full(key)}" for key in cited))
 
 

@@ -134,7 +134,7 @@ def _series(group: list[Entry], split: str) -> Series:
         by_value[entry.point.value].append(entry.result)
     return Series(
         point.method,
-        _title(point.method),
+        _title(point),
         point.arguments,
         point.where,
         point.keep,
@@ -152,12 +152,12 @@ def _mark(value: float, found: list[dict], split: str) -> Mark:
     return Mark(value, mean_bytes, sum(shares) / len(shares), min(shares), max(shares), len(found))
 
 
-def _title(name: str) -> str:
+def _title(point: Point) -> str:
     """The title on the method's card; its name, where a results file outlived the method."""
     try:
-        return catalogue.method(name).title
+        return catalogue.make(point.method, point.arguments).title
     except ValueError:
-        return name
+        return point.method
 
 
 def _entries(file: Path) -> tuple[Entry, ...]:

@@ -124,7 +124,7 @@ class Activations(Method):
     paper = "jacob2018"
     knob = Knob("bits", "bits per activation", (2, 3, 4, 5, 6, 7, 8), 8)
 
-    def __init__(self, symmetric: bool = False, calibration: str = "percentile"):
+    def __init__(self, symmetric: bool = False, calibration: str = "mse"):
         self.symmetric, self.calibration = bool(symmetric), checked(calibration)
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> ActivationsCurve:

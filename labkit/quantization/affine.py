@@ -81,6 +81,8 @@ class Uniform(LeafMethod):
     def __init__(self, symmetric: bool = True, per_channel: bool = True, calibration: str = "mse"):
         self.symmetric, self.per_channel = bool(symmetric), per_channel
         self.calibration = checked(calibration)
+        unusual = {"asymmetric": not symmetric, "one scale a layer": not per_channel, calibration: calibration != "mse"}
+        self.title = ", ".join([self.title, *(word for word, is_so in unusual.items() if is_so)])
 
     def fit(self, leaf: Weight) -> UniformFit:
         values = numbers(leaf).cpu()

@@ -136,6 +136,8 @@ class KMeans(LeafMethod):
 
     def __init__(self, start: str = "companding"):
         self.start = check_start(start)
+        if start != "companding":
+            self.title = f"{self.title}, {start} start"
 
     def fit(self, leaf: Weight) -> KMeansFit:
         flat: Tensor = numbers(leaf).cpu().flatten()

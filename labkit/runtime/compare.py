@@ -21,9 +21,10 @@ from labkit import storage
 from labkit.data import Data
 from labkit.latency import Latency, Ratio, forward, in_turns, ratio_of
 from labkit.measure import Accuracy, accuracy
-from labkit.runtime import session, table
+from labkit.runtime import session
 from labkit.runtime.export import export
 from labkit.runtime.int8 import quantize
+from labkit.runtime.table import table
 from labkit.threads import threads
 
 PYTORCH, SIMULATED = "PyTorch, float32", "PyTorch, int8 simulated"
@@ -68,10 +69,10 @@ class Comparison:
         raise ValueError(f"row {name!r} does not exist: choose one of {'; '.join(row.name for row in self.rows)}")
 
     def __repr__(self) -> str:
-        return table.text(self)
+        return repr(table(self))
 
     def _repr_html_(self) -> str:
-        return table.html(self)
+        return table(self)._repr_html_()
 
 
 def compare(

@@ -1,17 +1,16 @@
-"""A comparison of runtimes as a table: plain text, and HTML that a screen reader reads row by row."""
+"""A comparison of runtimes as a table."""
 
 from __future__ import annotations
 
-import html as markup
 from typing import TYPE_CHECKING
 
 from labkit.latency import Latency, Ratio
 from labkit.measure import Accuracy
+from labkit.table import Cell, Table
 
 if TYPE_CHECKING:
     from labkit.runtime.compare import Comparison
 
-Cell = tuple[str, str]  # the value, and below it how sure it is
 NOTE = (
     "Accuracy has its 95 % interval, time its quartiles. × says how many times faster, with the range of nine in ten\n"
     "rounds. Each baseline also runs against itself, the control: a ratio inside the control's range is not real, nor\n"
@@ -59,22 +58,11 @@ def _ratio(found: Ratio) -> Cell:
     return f"× {found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}{verdict}"
 
 
-def text(found: Comparison) -> str:
-    """Return the table as plain text: size and accuracy, then one part for each batch size."""
+def table(found: Comparison) -> Table:
+    """Return a comparison as a table; its text has size and accuracy first, then a block for each batch size."""
     batches = list(found.rows[0].latency)
-    titles, rows = headers(batches), cells(found)
-    parts = [[0, 1, 2]] + [[0, *range(3 * index + 3, 3 * index + 6)] for index in range(len(batches))]
-    blocks = [caption(found), *("\n".join(_lines(titles, rows, part)) for part in parts), NOTE]
-    return "\n\n".join(blocks)
-
-
-def _lines(titles: list[str], rows: list[list[Cell]], part: list[int]) -> list[str]:
-    lines = [[titles[column] for column in part]]
-    for row in rows:
-        lines.append([row[part[0]][0], *(f"{row[c][0]} ({row[c][1]})" if row[c][1] else row[c][0] for c in part[1:])])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(part))]
-    lines.insert(1, ["-" * width for width in widths])
-    return ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    blocks = [(1, 2), *(range(3 * index + 3, 3 * index + 6) for index in range(len(batches)))]
+    return Table(caption(found), headers(batches), cells(found), NOTE, blocks)
 
 
 def caption(found: Comparison) -> str:
@@ -83,29 +71,3 @@ def caption(found: Comparison) -> str:
     times = found.rows[0].latency
     counts = ", ".join(f"{time.threads} for a batch of {batch:,}" for batch, time in times.items())
     return f"{found.data}, {found.split} pictures; {versions}; threads in both: {counts}"
-
-
-def html(found: Comparison) -> str:
-    """Return the table as HTML in the page's own colours."""
-    titles, rows = headers(list(found.rows[0].latency)), cells(found)
-    edge = "padding:4px 8px;border-bottom:1px solid var(--jp-border-color2,#bbb);vertical-align:top"
-    head = "".join(f'<th scope="col" style="{edge};text-align:left">{markup.escape(title)}</th>' for title in titles)
-    body = "".join(f"<tr>{_row(row, edge)}</tr>" for row in rows)
-    return (
-        '<div style="overflow-x:auto" tabindex="0" role="region" aria-label="Comparison of runtimes">'
-        '<table class="labkit-runtimes" style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
-        f'<caption style="caption-side:top;text-align:left;padding:4px 8px">{markup.escape(caption(found))}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f'<p style="padding:0 8px;max-width:70em">{markup.escape(NOTE)}</p></div>'
-    )
-
-
-def _row(row: list[Cell], edge: str) -> str:
-    first = f'<th scope="row" style="{edge};text-align:left">{markup.escape(row[0][0])}</th>'
-    others = (
-        f'<td style="{edge};text-align:left">{markup.escape(value)}'
-        + (f"<br><small>{markup.escape(sure)}</small>" if sure else "")
-        + "</td>"
-        for value, sure in row[1:]
-    )
-    return first + "".join(others)

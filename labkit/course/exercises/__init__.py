@@ -1,6 +1,7 @@
 """The exercises of all notebooks: one file for each, listed here."""
 
 from labkit.course.checks import Exercise
-from labkit.course.exercises import quantization, start_here
+from labkit.course.exercises import price, quantization, start_here
 
-EXERCISES: dict[str, Exercise] = {about.name: about for about in (*start_here.EXERCISES, *quantization.EXERCISES)}
+FILES = (start_here, quantization, price)
+EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}

@@ -1,4 +1,4 @@
-"""The exercises of notebook 01: a step of k-means, a grid for each channel, a budget, and the price of one bit."""
+"""The first exercises of notebook 01: a step of k-means, a grid for each channel, and a budget."""
 
 from __future__ import annotations
 
@@ -148,26 +148,4 @@ def _original() -> tuple[int, float]:
     return storage.size(model).total, accuracy(model, data.load()).value
 
 
-@exercise(
-    "price of one bit",
-    "A change d of one weight raises the loss by about h d^2 / 2, where h is the curvature of the loss in that weight.",
-    "Add that up over all weights of the layer. before, after and curvature have the same shape.",
-    "return 0.5 * (curvature * (after - before) ** 2).sum()",
-)
-def price_of_one_bit(price: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
-    """The second-order estimate of what a change of the weights costs."""
-    before, after, curvature = _random(3, 20, 30)
-    curvature = curvature.square()
-    cases = [(before, after, curvature), (before, before, curvature), (before, after, torch.zeros_like(curvature))]
-    cases.append((torch.zeros(2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 0.5])))
-    for one, two, h in cases:
-        answer = price(one.clone(), two.clone(), h.clone())
-        expected = float((h * (two - one).square()).sum() / 2)
-        if not isinstance(answer, (int, float)) and not (isinstance(answer, Tensor) and answer.numel() == 1):
-            raise NotYet("price(before, after, curvature) should give one number for the whole layer: add it all up.")
-        if not abs(float(answer) - expected) <= 1e-4 * max(1.0, abs(expected)):
-            raise NotYet(f"price gave {float(answer):.4g} for a layer where it should give {expected:.4g}.")
-    return "A bit costs much where the loss bends, not where many weights change. Choi's centroids look at just that."
-
-
-EXERCISES = (kmeans_step, symmetric_quantization, four_times_smaller, price_of_one_bit)
+EXERCISES = (kmeans_step, symmetric_quantization, four_times_smaller)

@@ -22,6 +22,13 @@ function shippedTraces({ lines, papers }, method, paint) {
     line: { width: of === method ? 4 : 2, color: paint.pale },
     hovertemplate: `${name}, shipped<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
   }));
+  for (const { name, points } of lines.filter((line) => line.method === method)) {
+    const end = points[points.length - 1];
+    pale.push({
+      x: [end[0] / KB], y: [end[1]], text: [`shipped: ${name.endsWith("trained") ? "trained" : "not trained"}`], mode: "text",
+      textposition: "top center", textfont: { color: paint.quiet, size: 11 }, hoverinfo: "skip",
+    });
+  }
   const hollow = papers.map(({ name, point }) => ({
     x: [point[0] / KB],
     y: [point[1]],

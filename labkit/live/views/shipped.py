@@ -30,9 +30,8 @@ def shipped(choice: Choice, methods: Collection[str], split: str, original: int)
 
 
 def name(found: Series) -> str:
-    """Say which method, with which settings, trained or not."""
-    settings = ", ".join(f"{key} {value}" for key, value in found.arguments.items())
-    return found.title + (f" ({settings})" if settings else "") + (", trained" if found.trained else "")
+    """Say which method, trained or not."""
+    return found.title + (", trained" if found.trained else "")
 
 
 def _belongs(found: Series, methods: Collection[str]) -> bool:
