@@ -40,7 +40,9 @@ def bib(tmp_path, monkeypatch):
 
 def test_citations_become_names_and_the_list_links():
     text = references.fill("See [@han2015] and [@cheng2018].\n\n{references}", ["han2015", "cheng2018"])
-    assert text.startswith("See (Han 2015) and (Cheng 2018).\n\n- Song Han, Jeff Pool, John Tran, William J. Dally: [Learn")
+    assert text.startswith(
+        "See (Han 2015) and (Cheng 2018).\n\n- Song Han, Jeff Pool, John Tran, William J. Dally: [Learn"
+    )
     assert "](https://arxiv.org/abs/1506.02626). Advances in Neural Information Processing Systems, 2015." in text
     assert "Yu Cheng, Duo Wang, Pan Zhou, Tao Zhang and others: [Model Compression](https://doi.org/10.1109/x)" in text
 

@@ -1,4 +1,8 @@
-"""Quantization and binarization: section II-A of the survey."""
+"""Quantization and binarization: section II-A of the survey.
+
+METHODS lists them in the order in which the notebook teaches them, and its panel offers all. A further
+method is one more file here, with its card, and one more name in the list.
+"""
 
 from labkit.quantization.activations import Activations
 from labkit.quantization.affine import Uniform

@@ -178,7 +178,7 @@ check("file within a budget", compress)
 # ## What comes next
 #
 # You have compressed a real network in three ways, measured it honestly, and stacked two methods. Each notebook of the map goes on from here:
-# **01** quantization, **02** pruning, **03** structured matrices, **04** low-rank factors, **05** compact filters, **06** distillation,
+# [**01** quantization](01_quantization_and_binarization.ipynb), **02** pruning, **03** structured matrices, **04** low-rank factors, **05** compact filters, **06** distillation,
 # **07** dynamic networks, **08** all of them side by side. They can be read in any order.
 #
 # One question to take along: after pruning, nobody trained the network again. Press *Fine-tune* in the first panel at a setting that hurts.

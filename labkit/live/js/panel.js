@@ -57,7 +57,7 @@ class View {
     if (this.parts.place) this.controls.show(parts, this.parts, this.parts.place.seq >= (this.model.get("want").seq ?? 0));
     if (parts.tiles) this.showTiles(parts.tiles);
     if (parts.tradeoff || parts.trail || parts.shipped)
-      this.tradeoff.plot.show({ ...this.parts.tradeoff, trail: this.parts.trail, shipped: this.parts.shipped, method: this.parts.title.title, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
+      this.tradeoff.plot.show({ ...this.parts.tradeoff, text: `${this.parts.tradeoff.text} ${this.parts.shipped.text}`, trail: this.parts.trail, shipped: this.parts.shipped, method: this.parts.title.title, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
     if (parts.views) {
       this.look.replaceChildren(...parts.views.values.map((value) => h("option", { value }, value)));
       this.look.value = parts.views.value;
