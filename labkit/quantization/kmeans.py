@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from labkit.methods import Knob, LeafMethod, Picture, numbers
-from labkit.train import Recipe
 from labkit.quantization.starts import check_start, place
+from labkit.train import Recipe
 from labkit.weights import Codebook, Weight
 
 
