@@ -36,8 +36,8 @@ panel.guess(size=1000 * kilobytes, accuracy=percent / 100)
 # $$\min_{c,\,a} \sum_i (w_i - c_{a(i)})^2$$
 #
 # That is k-means in one dimension [@gong2014]. Lloyd's iteration [@lloyd1982] repeats two steps that can only lower the sum: give each weight
-# to the nearest centroid, then move each centroid to the mean of its weights. With $n$ weights the rate is $32 n / (b n + 32 k)$,
-# before any cleverness in the file. Here is a matrix of 5 x 5, before and after, with two bits.
+# to the nearest centroid, then move each centroid to the mean of its weights. The rate for $n$ weights is $32 n / (b n + 32 k)$.
+# Here is a matrix of 5 x 5, before and after, with two bits.
 
 # %% name="five-by-five"
 import torch
@@ -133,7 +133,7 @@ for name, network in {"4 bits": four, "the same codes, shuffled": shuffled(four)
 # Squared error treats all weights alike. Near a minimum the loss rises by about $\frac12 \sum_i h_i (w_i - \hat w_i)^2$, with $h_i$ its curvature in weight $i$.
 # So centroids should be means weighted by $h$, and since $h$ compares weights of different layers, **one** codebook can serve the whole network [@choi2017].
 # The entropy-constrained form also charges each weight for the length of its code; its slider is that length on average. Where the changes are small, the curvature tells
-the truth; below about 3 bits they are not, and plain k-means can win. Look for the crossing in the panel.
+the truth; below about 3 bits they are not, and plain k-means can win.
 #
 # **Exercise: four times smaller.** In the cell after it, make LeNet-5's file at least **4 times smaller** and lose at most **0.3 points**
 # on the validation pictures. Any method goes.
@@ -221,7 +221,7 @@ compare(model, pictures, simulated=Uniform().prepare(model).at(8))
 # %% [markdown] name="published"
 # ## The papers' numbers and ours
 #
-# Two experiments, repeated in small to suit two processor cores, with three seeds. On 10,000 pictures 0.1 points is noise.
+# Two experiments, repeated in small, with three seeds. On 10,000 pictures 0.1 points is noise.
 
 # %% name="tables"
 from labkit.benchmark import beside
