@@ -133,7 +133,7 @@ for name, network in {"4 bits": four, "the same codes, shuffled": shuffled(four)
 # Squared error treats all weights alike. Near a minimum the loss rises by about $\frac12 \sum_i h_i (w_i - \hat w_i)^2$, with $h_i$ its curvature in weight $i$.
 # So centroids should be means weighted by $h$, and since $h$ compares weights of different layers, **one** codebook can serve the whole network [@choi2017].
 # The entropy-constrained form also charges each weight for the length of its code; its slider is that length on average. Where the changes are small, the curvature tells
-the truth; below about 3 bits they are not, and plain k-means can win.
+# the truth; below about 3 bits they are not, and plain k-means can win.
 #
 # **Exercise: four times smaller.** In the cell after it, make LeNet-5's file at least **4 times smaller** and lose at most **0.3 points**
 # on the validation pictures. Any method goes.
