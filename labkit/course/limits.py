@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -26,11 +28,12 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     42
     """
     thread = ctypes.c_ulong(threading.get_ident())
-    done = threading.Event()
+    done, fired = threading.Event(), threading.Event()
 
     def watch() -> None:
         wait = seconds
         while not done.wait(wait):
+            fired.set()
             _raise_in(thread, ctypes.py_object(_Stop))
             wait = 0.1  # again, in case a bare `except:` swallowed it
 
@@ -42,6 +45,19 @@ def within(seconds: float, function: Callable[[], T]) -> T:
         finally:
             done.set()
             watcher.join()
-            _raise_in(thread, None)  # one that was raised too late must not hit whoever runs next
+            if fired.is_set():
+                _take_late(thread)
     except _Stop:
         raise TimeoutError(f"it had not come to an end after {seconds:g} seconds") from None
+
+
+def _take_late(thread: ctypes.c_ulong) -> None:
+    """Receive one more _Stop here, so that none is left that would hit whoever runs next.
+
+    Withdrawing it instead would leave the interpreter looking for it at every step, and Python 3.11 then
+    hangs as soon as somebody traces: a debugger, or hypothesis.
+    """
+    _raise_in(thread, ctypes.py_object(_Stop))
+    with contextlib.suppress(_Stop):
+        while True:
+            time.sleep(0.001)

@@ -36,7 +36,7 @@ def entropy(counts: np.ndarray) -> float:
     """
     counts = counts[counts > 0]
     total = float(counts.sum())
-    return math.log2(total) - float(counts @ np.log2(counts)) / total
+    return max(0.0, math.log2(total) - float(counts @ np.log2(counts)) / total)  # rounding may give -4e-16
 
 
 def code_lengths(counts: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The four answers of a check, whatever a learner hands in."""
 
 import contextlib
+import subprocess
+import sys
 import time
 
 import pytest
@@ -122,3 +124,26 @@ def test_within_returns_what_the_function_returns_and_leaves_nothing_behind():
         with contextlib.suppress(TimeoutError):
             within(0.01, lambda: time.sleep(0.01))
     assert sum(range(100_000)) == 4999950000
+
+
+TRACED = """
+import sys
+from labkit.course.limits import within
+
+def endless():
+    while True:
+        pass
+
+within(5, lambda: 6 * 7)
+try:
+    within(0.2, endless)
+except TimeoutError:
+    print("stopped")
+sys.settrace(lambda *event: None)
+print(max([3, 1, 2], key=lambda number: number))
+"""
+
+
+def test_a_debugger_can_trace_after_a_check():
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["stopped", "3"], done.stderr
