@@ -102,7 +102,7 @@ function codesPicture(part, paint) {
       },
     ],
     layout: {
-      xaxis: { type: "log", title: part.x, tickformat: ".2~%", nticks: 6, range: [Math.log10(least), 0.05] },
+      xaxis: { type: "log", title: part.x, tickformat: ".1~p", nticks: 6, range: [Math.log10(least), 0.05] },
       yaxis: { title: part.y, range: [0, longest + 0.7], nticks: 8 },
     },
   };

@@ -32,9 +32,9 @@ function shippedTraces({ lines, papers }, method, paint) {
   const hollow = papers.map(({ name, point }) => ({
     x: [point[0] / KB],
     y: [point[1]],
-    text: [`${name} `],
+    text: [name],
     mode: "markers+text",
-    textposition: "bottom center",
+    textposition: "bottom right",
     textfont: { color: paint.quiet, size: 11 },
     marker: { symbol: "square-open", size: 11, color: paint.text, line: { width: 1.5 } },
     hovertemplate: `${name}, published<br>%{x:.4~s} KB, %{y:.2f} %<extra></extra>`,
