@@ -64,7 +64,8 @@ def plain(found: Comparison) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("networks", nargs="*", default=list(zoo.NETWORKS))
+    trained = [name for name, on, variant in zoo.available() if (on, variant) == ("FashionMNIST", "")]
+    parser.add_argument("networks", nargs="*", default=trained)
     parser.add_argument("--data", default="FashionMNIST", choices=datasets.SHIPPED)
     options = parser.parse_args()
     about = machine() | {"onnxruntime": onnxruntime.__version__, "integers_saturate": saturates()}
