@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import tempfile
 from collections.abc import Callable
 
 import torch
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from labkit import data, storage, zoo
 from labkit.course.checks import NotYet, exercise
+from labkit.course.exercises.network import saved
 from labkit.measure import accuracy
 
 RATIO = 4  # times smaller
@@ -125,14 +124,7 @@ def _judge(codes: Tensor, scale: Tensor, weight: Tensor, bits: int, asked: str) 
 )
 def four_times_smaller(compress: Callable[[nn.Module], nn.Module]) -> str:
     """The file that was saved and loaded again is small, and the network nearly as accurate."""
-    original = zoo.load("LeNet-5")
-    small = compress(original)
-    if not isinstance(small, nn.Module):
-        raise NotYet(f"compress(model) gave {type(small).__name__}, but should give a network: is a `return` missing?")
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "small.safetensors")
-        storage.save(small, path)
-        size, loaded = os.path.getsize(path), storage.load(path)
+    size, loaded = saved(compress(zoo.load("LeNet-5")))
     whole, before = _original()
     if size * RATIO > whole:
         raise NotYet(f"Your file takes {size:,} bytes, {whole / size:.2f} times smaller. It should be {RATIO} times.")

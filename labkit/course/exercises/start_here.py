@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
-import tempfile
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from labkit import data, storage, zoo
+from labkit import data, zoo
 from labkit.course.checks import NotYet, exercise
+from labkit.course.exercises.network import saved
 from labkit.measure import accuracy
 
 BUDGET = 64_000  # bytes
@@ -64,13 +63,7 @@ def _compare(answer: object, weight: Tensor, sparsity: float) -> None:
 def file_within_a_budget(compress: Callable[[nn.Module], nn.Module]) -> str:
     """The network that was saved and loaded again fits into the budget and is nearly as accurate."""
     pictures, original = data.load("FashionMNIST"), zoo.load("LeNet-5")
-    small = compress(original)
-    if not isinstance(small, nn.Module):
-        raise NotYet(f"compress(model) gave {type(small).__name__}, but should give a network: is a `return` missing?")
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "small.safetensors")
-        storage.save(small, path)
-        size, loaded = os.path.getsize(path), storage.load(path)
+    size, loaded = saved(compress(original))
     if size > BUDGET:
         raise NotYet(f"Your file takes {size:,} bytes, which is {size - BUDGET:,} too many. Compress more.")
     lost = 100 * (_accuracy_of_the_original() - accuracy(loaded, pictures, "validation").value)
