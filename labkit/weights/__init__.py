@@ -7,11 +7,11 @@ any of them is plain autograd.
 """
 
 from labkit.weights.affine import Affine
-from labkit.weights.base import Dense, Weight, as_weight, check_whole
+from labkit.weights.base import Dense, Weight, as_weight, check_whole, spread
 from labkit.weights.codebook import Codebook
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
-from labkit.weights.signs import Signs, spread
+from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
 
 __all__ = [

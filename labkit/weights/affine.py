@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labkit.weights.base import Weight, as_weight, check_whole
+from labkit.weights.base import Weight, as_weight, check_scale, check_whole, spread
 
 MOST_CODES = 2**16
 
@@ -28,12 +28,11 @@ class Affine(Weight):
         super().__init__()
         self.scale = as_weight(scale.reshape(1) if isinstance(scale, Tensor) and scale.ndim == 0 else scale)
         zero = zero.reshape(1) if zero.ndim == 0 else zero
-        steps = tuple(self.scale.shape)
-        if codes.ndim < 1 or steps not in {(1,), tuple(codes.shape[:1]) if codes.ndim > 1 else (1,)}:
-            allowed = f"(1,) or ({codes.shape[0]},)" if codes.ndim > 1 else "(1,)"
-            raise ValueError(f"scale has shape {steps}, but for codes {tuple(codes.shape)} it must be {allowed}")
-        if tuple(zero.shape) != steps:
-            raise ValueError(f"zero has shape {tuple(zero.shape)}, but must be of scale's shape {steps}")
+        check_scale(self.scale, codes)
+        if zero.shape != self.scale.shape:
+            raise ValueError(
+                f"zero has shape {tuple(zero.shape)}, but must be of scale's shape {tuple(self.scale.shape)}"
+            )
         check_whole("codes", codes, MOST_CODES)
         check_whole("zero", zero, MOST_CODES)
         self.register_buffer("codes", codes.to(torch.int32))
@@ -48,9 +47,8 @@ class Affine(Weight):
         return max(1.0, self.codes.numel() / max(1, self.scale.shape[0]))
 
     def forward(self) -> Tensor:
-        sides = (-1, *[1] * (self.codes.ndim - 1))
-        scale = self.scale().view(sides)
-        return scale * (self.codes - self.zero.view(sides)).to(scale.dtype)
+        scale, zero = spread(self.scale(), self.codes), spread(self.zero, self.codes)
+        return scale * (self.codes - zero).to(scale.dtype)
 
     def take(self, positions: Tensor) -> Weight:
         if self.scale.shape[0] > 1:  # what is left of the rows is no rectangle, so no row can have its scale

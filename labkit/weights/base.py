@@ -129,3 +129,22 @@ def check_whole(name: str, numbers: Tensor, below: int) -> None:
         raise ValueError(
             f"{name} reach from {int(numbers.min())} to {int(numbers.max())}, but must lie from 0 to {below - 1}"
         )
+
+
+def check_scale(scale: Weight, codes: Tensor) -> None:
+    """Raise ValueError unless there is one scale for all codes, (1,), or one for each row of them, (out,)."""
+    rows = tuple(codes.shape[:1]) if codes.ndim > 1 else (1,)
+    if codes.ndim < 1 or tuple(scale.shape) not in {(1,), rows}:
+        allowed = f"(1,) or ({codes.shape[0]},)" if codes.ndim > 1 else "(1,)"
+        raise ValueError(
+            f"scale has shape {tuple(scale.shape)}, but for codes {tuple(codes.shape)} it must be {allowed}"
+        )
+
+
+def spread(scale: Tensor, weight: Tensor) -> Tensor:
+    """Give a scale for each row (out,) or for all (1,) the dimensions that multiply a weight (out, ...).
+
+    >>> spread(torch.ones(4), torch.ones(4, 3, 5, 5)).shape
+    torch.Size([4, 1, 1, 1])
+    """
+    return scale.view(-1, *[1] * (weight.ndim - 1))

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from labkit.weights.base import Weight
-from labkit.weights.signs import Signs, spread
+from labkit.weights.base import Weight, spread
+from labkit.weights.signs import Signs
 
 
 class Latent(Weight):

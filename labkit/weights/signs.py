@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labkit.weights.base import Weight, as_weight, check_whole
+from labkit.weights.base import Weight, as_weight, check_scale, check_whole, spread
 
 
 class Signs(Weight):
@@ -23,10 +23,7 @@ class Signs(Weight):
     def __init__(self, codes: Tensor, scale: Weight | Tensor):
         super().__init__()
         self.scale = as_weight(scale)
-        shape = tuple(self.scale.shape)
-        if shape not in {(1,), tuple(codes.shape[:1]) if codes.ndim > 1 else (1,)}:
-            allowed = f"(1,) or ({codes.shape[0]},)" if codes.ndim > 1 else "(1,)"
-            raise ValueError(f"scale has shape {shape}, but for codes {tuple(codes.shape)} it must be {allowed}")
+        check_scale(self.scale, codes)
         check_whole("codes", codes, 2)
         self.register_buffer("codes", codes.to(torch.uint8))
 
@@ -46,12 +43,3 @@ class Signs(Weight):
         if self.scale.shape[0] > 1:  # what is left of the rows is no rectangle, so no row can have its scale
             return super().take(positions)
         return Signs(self.codes.flatten()[positions], self.scale)
-
-
-def spread(scale: Tensor, weight: Tensor) -> Tensor:
-    """Give a scale for each row (out,) or for all (1,) the dimensions that multiply a weight (out, ...).
-
-    >>> spread(torch.ones(4), torch.ones(4, 3, 5, 5)).shape
-    torch.Size([4, 1, 1, 1])
-    """
-    return scale.view(-1, *[1] * (weight.ndim - 1))
