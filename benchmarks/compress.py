@@ -19,12 +19,11 @@ from sklearn.cluster import KMeans as Clusterer
 
 from benchmarks.timing import in_turns, machine, record
 from labkit import size, zoo
+from labkit.clusters import companding_start, lloyd, prefix_sums
 from labkit.lowrank import SVD
 from labkit.methods import Method
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
-from labkit.quantization.kmeans import lloyd, prefix_sums
-from labkit.quantization.starts import companding_start
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.quantization.kmeans import prefix_sums
+from labkit.clusters import prefix_sums
 from labkit.storage.huffman import entropy
 
 ITERATIONS = 50

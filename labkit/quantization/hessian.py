@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from labkit.clusters import lloyd, place, prefix_sums
 from labkit.methods import Knob
-from labkit.quantization.kmeans import lloyd, prefix_sums
 from labkit.quantization.shared import Clusters, SharedCodebook, SharedCurve
-from labkit.quantization.starts import place
 
 ITERATIONS = 100  # a few centroids for a whole network move a long way
 

@@ -2,9 +2,7 @@
 
     minimise  sum_i (w_i - c_{a(i)})^2  over the k = 2^b centroids c and the assignment a.
 
-In one dimension clusters are intervals of the sorted weights, so Lloyd's iteration needs only the
-intervals' ends, and prefix sums of the sorted weights give every mean at once: O(k log n) an
-iteration (Lloyd 1982). Where the centroids start is said in `starts`. Networks: Gong 2014, Han 2016.
+How the clusters are found is said in `labkit.clusters`. Networks: Gong 2014, Han 2016.
 """
 
 from __future__ import annotations
@@ -16,55 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labkit.clusters import check_start, lloyd, place, prefix_sums
 from labkit.methods import Knob, LeafMethod, Picture, numbers
-from labkit.quantization.starts import check_start, place
 from labkit.train import Recipe
 from labkit.weights import Codebook, Weight
-
-
-def prefix_sums(values: np.ndarray) -> np.ndarray:
-    """Add up numbers from the left, so that the sum of values[a:b] is sums[b] - sums[a].
-
-    >>> prefix_sums(np.array([1.0, 2.0])).tolist()
-    [0.0, 1.0, 3.0]
-    """
-    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-
-
-def lloyd(
-    ordered: np.ndarray,
-    centroids: np.ndarray,
-    sums: np.ndarray | None = None,
-    masses: np.ndarray | None = None,
-    iterations: int = 20,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move each centroid to the mean of the weights nearest to it, until nothing moves (Lloyd 1982).
-
-        c_j = sum h_i w_i / sum h_i  over cluster j: all h_i = 1, unless prefix sums of other h are given
-
-    `ordered` (n,) are the weights and `centroids` (k,) the start, both in ascending order. `sums`
-    (n + 1,) are the prefix sums of h w, and `masses` (n + 1,) those of h. Returns the centroids (k,)
-    and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
-
-    >>> lloyd(np.array([0.0, 1.0, 10.0, 11.0]), np.array([0.0, 1.0]))[0].tolist()
-    [0.5, 10.5]
-    """
-    sums = prefix_sums(ordered) if sums is None else sums
-    ends = _intervals(ordered, centroids)
-    for _ in range(iterations):
-        mass = np.diff(ends) if masses is None else np.diff(masses[ends])
-        means = np.diff(sums[ends]) / np.where(mass > 0, mass, 1)
-        centroids = np.where(mass > 0, means, centroids)  # an empty cluster stays where it is
-        moved = _intervals(ordered, centroids)
-        if np.array_equal(moved, ends):
-            break
-        ends = moved
-    return centroids, ends
-
-
-def _intervals(ordered: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    middles = (centroids[1:] + centroids[:-1]) / 2
-    return np.concatenate([[0], np.searchsorted(ordered, middles), [len(ordered)]])
 
 
 @dataclass
@@ -118,7 +71,7 @@ class KMeansFit:
 class KMeans(LeafMethod):
     """Cluster the weights of each layer, and store for each weight only the number of its cluster.
 
-    `start` says where the centroids begin: "companding", "linear" or "density" (see `starts`).
+    `start` says where the centroids begin: "companding", "linear" or "density" (see `labkit.clusters`).
     Training the result moves the centroids, each by the sum of its weights' gradients (Han 2016).
     Raises ValueError for another start.
 

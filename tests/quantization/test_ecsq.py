@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from labkit import zoo
+from labkit.clusters import companding_start, lloyd
 from labkit.quantization.ecsq import CLOSE, Levels, assign, quantizer, settle
-from labkit.quantization.kmeans import lloyd
-from labkit.quantization.starts import companding_start
 from labkit.storage.huffman import entropy
 
 finite = st.floats(-8, 8).map(lambda x: round(x, 3))

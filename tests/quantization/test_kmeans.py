@@ -1,95 +1,18 @@
-"""Our one-dimensional Lloyd is never worse than a general clusterer, and near the optimum."""
+"""Every weight gets its nearest shared value, and training moves these values as the paper says."""
 
 import itertools
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from sklearn.cluster import KMeans as Clusterer
 from torch import nn
 from torch.nn import functional as F
 
 from labkit import adopt, data, zoo
+from labkit.clusters import STARTS
 from labkit.layers import layers, replace
 from labkit.quantization import KMeans
-from labkit.quantization.kmeans import lloyd, prefix_sums
-from labkit.quantization.starts import companding_start, place
 from labkit.train import Recipe
 from labkit.weights import Dense
-
-
-def squared_error(values, centroids):
-    return float(np.min((values[:, None] - centroids[None]) ** 2, axis=1).sum())
-
-
-def optimum(values, count, h=None):
-    """The least (weighted) squared error of any clustering, by dynamic programming over the sorted values."""
-    n = len(values)
-    h = np.ones(n) if h is None else h[np.argsort(values)]
-    values = np.sort(values)
-    masses, sums, squares = (np.concatenate([[0], np.cumsum(h * values**power)]) for power in (0, 1, 2))
-
-    def cost(a, b):
-        return squares[b] - squares[a] - (sums[b] - sums[a]) ** 2 / (masses[b] - masses[a])
-
-    best = np.array([0.0] + [np.inf] * n)
-    for _ in range(count):
-        best = np.array([0.0] + [min(best[a] + cost(a, b) for a in range(b)) for b in range(1, n + 1)])
-    return best[n]
-
-
-@pytest.mark.parametrize("bits", [1, 2, 3])
-def test_the_result_is_near_the_optimum(bits):
-    values = np.random.RandomState(bits).standard_normal(150)
-    ordered = np.sort(values)
-    centroids, _ = lloyd(ordered, companding_start(ordered, 2**bits))
-    best = optimum(values, 2**bits)
-    assert best * (1 - 1e-9) <= squared_error(values, centroids) <= 1.1 * best
-
-
-@pytest.mark.parametrize("count", [2, 4, 8])
-def test_the_weighted_result_is_near_the_weighted_optimum(count):
-    random = np.random.RandomState(count)
-    ordered, h = np.sort(random.standard_normal(150)), random.lognormal(sigma=1.5, size=150)
-    masses = prefix_sums(h)
-    start = place("companding", ordered, count, masses)
-    centroids, ends = lloyd(ordered, start, prefix_sums(h * ordered), masses, iterations=100)
-    found = float((h * (ordered - np.repeat(centroids, np.diff(ends))) ** 2).sum())
-    best = optimum(ordered, count, h)
-    assert best * (1 - 1e-9) <= found <= 1.3 * best
-
-
-def test_weighting_by_ones_changes_nothing():
-    ordered = np.sort(np.random.RandomState(0).standard_normal(500))
-    start = place("companding", ordered, 8)
-    for plain, weighted in zip(lloyd(ordered, start), lloyd(ordered, start, masses=np.arange(501.0)), strict=True):
-        assert np.array_equal(plain, weighted)
-
-
-@pytest.mark.parametrize("count", [4, 16, 64])
-def test_never_much_worse_than_a_general_clusterer(count):
-    values = np.random.RandomState(count).laplace(size=3000)
-    ordered = np.sort(values)
-    centroids, _ = lloyd(ordered, companding_start(ordered, count))
-    general = Clusterer(count, n_init=3, random_state=0).fit(values[:, None])
-    assert squared_error(values, centroids) <= 1.1 * general.inertia_
-
-
-@given(hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats(-10, 10)), st.integers(1, 5))
-@settings(max_examples=100, deadline=None)
-def test_each_step_only_lowers_the_error_and_the_intervals_cover_all(values, bits):
-    ordered = np.sort(values)
-    start = companding_start(ordered, 2**bits)
-    previous = squared_error(ordered, start)
-    for iterations in range(1, 5):
-        centroids, ends = lloyd(ordered, start, iterations=iterations)
-        now = squared_error(ordered, centroids)
-        assert now <= previous + 1e-9
-        assert ends[0] == 0 and ends[-1] == len(ordered) and (np.diff(ends) >= 0).all()
-        previous = now
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
@@ -149,3 +72,19 @@ def test_fine_tuning_moves_the_centroids_and_leaves_the_codes():
     for path, layer in layers(after).items():
         assert torch.equal(layer.weight.codes, layers(before)[path].weight.codes)
         assert not torch.equal(layer.weight.centroids(), layers(before)[path].weight.centroids())
+
+
+def test_the_method_begins_where_it_is_told_and_drops_empty_clusters():
+    network = adopt(nn.Sequential(nn.Linear(20, 20)))
+    network[0].weight.values.data[0, 0] = 50.0  # one far away: equal steps leave most clusters empty
+    used = {}
+    for name in STARTS:
+        book = KMeans(start=name).prepare(network).at(6)[0].weight
+        used[name] = len(book.centroids())
+        assert len(book.codes.unique()) == used[name]
+    assert used["linear"] < used["companding"] < used["density"] == 64
+
+
+def test_another_start_is_refused():
+    with pytest.raises(ValueError, match="start is 'random', but must be one of companding, linear, density"):
+        KMeans(start="random")

@@ -1,4 +1,10 @@
-"""Where k-means begins: three ways to place the first centroids among the sorted weights.
+"""k-means in one dimension, and three ways to place its first centroids among the sorted weights.
+
+    minimise  sum_i (w_i - c_{a(i)})^2  over k centroids c and the assignment a.
+
+In one dimension clusters are intervals of the sorted weights, so Lloyd's iteration needs only the
+intervals' ends, and prefix sums of the sorted weights give every mean at once: O(k log n) an
+iteration (Lloyd 1982). It only walks downhill, so the start decides where it ends:
 
 - linear: at equal steps from the smallest weight to the largest. Large weights, which are few and
   matter much, get centroids of their own. Best of its paper's starts, except at 3 bits (Han 2016).
@@ -6,9 +12,8 @@
 - companding: at equal steps of the integral of density^(1/3), between the two; optimal for many
   centroids (Panter and Dite 1951).
 
-Lloyd's iteration only walks downhill from there, so the start decides where it ends. Every start
-takes the sorted weights (n,), how many centroids to place, and optionally the prefix sums (n + 1,)
-of what each weight counts; without, each counts 1.
+Every start takes the sorted weights (n,), how many centroids to place, and optionally the prefix
+sums (n + 1,) of what each weight counts; without, each counts 1.
 """
 
 from __future__ import annotations
@@ -21,6 +26,51 @@ GROUP = 4  # weights in a group whose width tells the density
 MOST_GROUPS = 2048
 
 Start = Callable[[np.ndarray, int, np.ndarray | None], np.ndarray]
+
+
+def prefix_sums(values: np.ndarray) -> np.ndarray:
+    """Add up numbers from the left, so that the sum of values[a:b] is sums[b] - sums[a].
+
+    >>> prefix_sums(np.array([1.0, 2.0])).tolist()
+    [0.0, 1.0, 3.0]
+    """
+    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+
+
+def lloyd(
+    ordered: np.ndarray,
+    centroids: np.ndarray,
+    sums: np.ndarray | None = None,
+    masses: np.ndarray | None = None,
+    iterations: int = 20,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move each centroid to the mean of the weights nearest to it, until nothing moves (Lloyd 1982).
+
+        c_j = sum h_i w_i / sum h_i  over cluster j: all h_i = 1, unless prefix sums of other h are given
+
+    `ordered` (n,) are the weights and `centroids` (k,) the start, both in ascending order. `sums`
+    (n + 1,) are the prefix sums of h w, and `masses` (n + 1,) those of h. Returns the centroids (k,)
+    and the interval ends (k + 1,): cluster j is ordered[ends[j]:ends[j + 1]].
+
+    >>> lloyd(np.array([0.0, 1.0, 10.0, 11.0]), np.array([0.0, 1.0]))[0].tolist()
+    [0.5, 10.5]
+    """
+    sums = prefix_sums(ordered) if sums is None else sums
+    ends = _intervals(ordered, centroids)
+    for _ in range(iterations):
+        mass = np.diff(ends) if masses is None else np.diff(masses[ends])
+        means = np.diff(sums[ends]) / np.where(mass > 0, mass, 1)
+        centroids = np.where(mass > 0, means, centroids)  # an empty cluster stays where it is
+        moved = _intervals(ordered, centroids)
+        if np.array_equal(moved, ends):
+            break
+        ends = moved
+    return centroids, ends
+
+
+def _intervals(ordered: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    middles = (centroids[1:] + centroids[:-1]) / 2
+    return np.concatenate([[0], np.searchsorted(ordered, middles), [len(ordered)]])
 
 
 def linear_start(ordered: np.ndarray, count: int, masses: np.ndarray | None = None) -> np.ndarray:
