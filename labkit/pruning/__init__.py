@@ -1,4 +1,9 @@
-"""Parameter pruning and sharing: section II-B of the survey."""
+"""Parameter pruning and sharing: section II-B of the survey.
+
+METHODS lists them in the order in which the notebook teaches them, and its panel offers all. A further
+method is one more file here, with its card, and one more name in the list; one that only scores single
+weights derives from `ranked.Ranked` and defines `scores`.
+"""
 
 from labkit.pruning.magnitude import Magnitude
 
