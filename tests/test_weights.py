@@ -3,9 +3,10 @@
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from labkit.weights import Affine, Codebook, Dense, LowRank, Sparse, Weight, as_weight
+from labkit.weights import Affine, Codebook, Dense, LowRank, Signs, Sparse, Weight, as_weight
 from tests.compositions import weights
 
 
@@ -43,6 +44,34 @@ def test_the_fast_convolution_is_the_convolution_with_the_dense_weight(weight):
 def test_take_returns_the_numbers_at_the_positions(weight):
     positions = torch.tensor([0, 5, 11])
     assert torch.equal(weight.take(positions)(), weight().flatten()[positions])
+
+
+@given(weights(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_select_returns_the_rows_or_columns_and_stays_a_weight_that_is_made_again(weight, data):
+    dim = data.draw(st.integers(0, min(1, len(weight.shape) - 1)))
+    picked = data.draw(st.lists(st.integers(0, weight.shape[dim] - 1), min_size=1, max_size=6))
+    selected = weight.select(torch.tensor(picked), dim)
+    expected = weight().index_select(dim, torch.tensor(picked))
+    exact = not any(isinstance(part, LowRank) for part in weight.modules())  # a product may be summed in another order
+    assert selected.shape == expected.shape
+    assert torch.allclose(selected(), expected, rtol=0, atol=0 if exact else 1e-4)
+    assert torch.equal(rebuilt(selected)(), selected())
+
+
+def test_select_stays_compressed():
+    codes, index = torch.tensor([[0, 1, 1], [1, 0, 1]]), torch.tensor([1])
+    kinds = [
+        Codebook(codes, torch.tensor([1.0, 2.0])),
+        Affine(codes, torch.tensor([0.5, 2.0]), torch.tensor([0, 1])),
+        Signs(codes, torch.tensor([0.5, 2.0])),
+        Sparse(torch.tensor([1, 3, 4]), Codebook(torch.tensor([0, 1, 1]), torch.tensor([1.0, 2.0])), (2, 3)),
+        LowRank(torch.ones(2, 1), torch.ones(1, 3), (2, 3)),
+    ]
+    for weight in kinds:
+        for dim in (0, 1):
+            assert type(weight.select(index, dim)) is type(weight)
+    assert isinstance(kinds[3].select(index, 0).values, Codebook)
 
 
 @given(weights(shape=(5, 4)))

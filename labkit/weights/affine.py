@@ -54,3 +54,9 @@ class Affine(Weight):
         if self.scale.shape[0] > 1:  # what is left of the rows is no rectangle, so no row can have its scale
             return super().take(positions)
         return Affine(self.codes.flatten()[positions], self.scale, self.zero)
+
+    def select(self, index: Tensor, dim: int) -> Weight:
+        scale, zero = self.scale, self.zero
+        if dim == 0 and scale.shape[0] > 1:
+            scale, zero = scale.select(index, 0), zero[index]
+        return Affine(self.codes.index_select(dim, index), scale, zero)

@@ -67,6 +67,14 @@ class Weight(nn.Module):
         """Return the numbers at some flat positions as a Weight of their own, shape (positions,)."""
         return Dense(self().detach().flatten()[positions])
 
+    def select(self, index: Tensor, dim: int) -> Weight:
+        """Return some rows (dim 0: outputs) or columns (dim 1: inputs) as a Weight, those at `index` (k,).
+
+        >>> Dense(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).select(torch.tensor([1]), 0)().tolist()
+        [[3.0, 4.0]]
+        """
+        return Dense(self().detach().index_select(dim, index))
+
     def arguments(self) -> dict[str, Tensor | Weight | int | tuple[int, ...]]:
         """Return what the constructor needs to make this Weight again."""
         return {

@@ -38,3 +38,6 @@ class Codebook(Weight):
 
     def take(self, positions: Tensor) -> Weight:
         return Codebook(self.codes.flatten()[positions], self.centroids)
+
+    def select(self, index: Tensor, dim: int) -> Weight:
+        return Codebook(self.codes.index_select(dim, index), self.centroids)

@@ -56,3 +56,12 @@ class LowRank(Weight):
 
     def macs(self) -> int:
         return self.u.macs() + self.v.macs()
+
+    def select(self, index: Tensor, dim: int) -> Weight:
+        shape = list(self.shape)
+        shape[dim] = len(index)
+        if dim == 0:
+            return LowRank(self.u.select(index, 0), self.v, tuple(shape))
+        kernel = math.prod(shape[2:])
+        columns = index[:, None] * kernel + torch.arange(kernel, device=index.device)
+        return LowRank(self.u, self.v.select(columns.flatten(), 1), tuple(shape))

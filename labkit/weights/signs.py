@@ -43,3 +43,7 @@ class Signs(Weight):
         if self.scale.shape[0] > 1:  # what is left of the rows is no rectangle, so no row can have its scale
             return super().take(positions)
         return Signs(self.codes.flatten()[positions], self.scale)
+
+    def select(self, index: Tensor, dim: int) -> Weight:
+        scale = self.scale.select(index, 0) if dim == 0 and self.scale.shape[0] > 1 else self.scale
+        return Signs(self.codes.index_select(dim, index), scale)

@@ -45,3 +45,10 @@ class Sparse(Weight):
 
     def macs(self) -> int:
         return len(self.positions)
+
+    def select(self, index: Tensor, dim: int) -> Weight:
+        slots = self.positions.new_full((self.shape.numel(),), -1)  # which value stands where, -1 for none
+        slots[self.positions] = torch.arange(len(self.positions), device=slots.device)
+        slots = slots.view(self.shape).index_select(dim, index)
+        positions = torch.nonzero(slots.flatten() >= 0).flatten()
+        return Sparse(positions, self.values.take(slots.flatten()[positions]), tuple(slots.shape))
