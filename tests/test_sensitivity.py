@@ -1,5 +1,7 @@
 """The sensitivity scan finds what compressing by hand finds, and the settings follow from it."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -31,9 +33,9 @@ def test_every_position_comes_once_and_the_gaps_halve(count):
     assert sorted(index for level in levels for index in level) == list(range(count))
     seen = sorted(levels[0] + (levels[1] if count > 1 else []))
     for level in levels[2:]:
-        widest = max(high - low for low, high in zip(seen, seen[1:], strict=False))
+        widest = max(high - low for low, high in pairwise(seen))
         seen = sorted(seen + level)
-        assert max(high - low for low, high in zip(seen, seen[1:], strict=False)) <= (widest + 1) // 2
+        assert max(high - low for low, high in pairwise(seen)) <= (widest + 1) // 2
 
 
 def test_a_scan_finds_what_compressing_one_layer_by_hand_finds(network):
@@ -97,8 +99,8 @@ def test_knobs_run_from_mild_to_strong_whichever_way_they_are_written():
 
 def test_each_layer_has_its_own_knob_and_what_a_method_refuses_is_left_out(network):
     found = collect(scan(network, SVD(), fashion(200), images=50))
-    assert list(found["1"])[0] == 11 and list(found["3"])[0] == 5  # break-even ranks of 12 x 784 and 10 x 12
-    assert list(found["1"])[-1] == list(found["3"])[-1] == 1
+    ends = {layer: (next(iter(curve)), list(curve)[-1]) for layer, curve in found.items()}
+    assert ends == {"1": (11, 1), "3": (5, 1)}  # from the break-even ranks of 12 x 784 and 10 x 12
 
     class Picky(KMeans):
         def prepare(self, model, data=None, where=None):
