@@ -18,7 +18,8 @@ def small_network():
     low = LowRank(torch.randn(12, 2), Codebook(torch.randint(0, 2, (2, 12)), torch.tensor([0.5, 1.0])), (12, 12))
     even = Affine(torch.randint(0, 16, (4, 2, 3, 3)), torch.rand(4), torch.randint(0, 16, (4,)))
     convolution = layers.Conv2d(even, torch.randn(4), padding=1, grid=Grid(8, 0.1, 3))
-    tied = layers.Linear(low, torch.randn(12), grid=Grid(4, 0.3, 7, symmetric=True))
+    few = torch.tensor([0.1, -0.0, 2.0]).repeat(4)
+    tied = layers.Linear(low, few, grid=Grid(4, 0.3, 7, symmetric=True))
     row = nn.Sequential(tied, nn.ReLU(), layers.Linear(low), layers.Linear(Dense(torch.randn(3, 12))), nn.Dropout(0.5))
     return nn.Sequential(layers.Linear(sparse), Grid(2, 1.5, 1), row, convolution, nn.BatchNorm2d(4), nn.MaxPool2d(2))
 

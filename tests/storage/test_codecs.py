@@ -127,6 +127,66 @@ def test_floats_come_back_bit_for_bit(dtype, values, patterns):
     assert again.dtype == dtype and torch.equal(again.view(whole), tensor.view(whole))
 
 
+@settings(max_examples=200)
+@given(st.sampled_from(FLOATS), st.lists(st.sampled_from(SPECIAL), min_size=1, max_size=9), st.integers(1, 3000))
+def test_few_distinct_floats_come_back_bit_for_bit_from_a_table(dtype, values, count):
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[dtype.itemsize]
+    which = torch.from_numpy(np.random.default_rng(count).integers(0, len(values), count))
+    tensor = torch.tensor(values, dtype=torch.float64).to(dtype)[which]
+    data = tensors.plan(tensor).encode()
+    again = tensors.decode(data, tensors.describe(tensor))
+    assert len(data) == tensors.plan(tensor).size <= 1 + dtype.itemsize * count
+    assert torch.equal(again.view(whole), tensor.view(whole))
+
+
+@pytest.mark.parametrize(("distinct", "exact", "width"), [(8, False, 4), (8, True, 2), (1, False, 4), (16, True, 2)])
+def test_a_table_takes_its_values_and_the_bits_of_its_codes(distinct, exact, width):
+    values = torch.linspace(-1, 1, distinct) if exact else torch.randn(distinct)
+    tensor = (values.half().float() if exact else values).repeat(320 // distinct)
+    code_bits = (distinct - 1).bit_length()
+    assert tensors.plan(tensor).size == 2 + (1 + width * distinct) + (1 + 320 * code_bits // 8)
+
+
+def test_a_table_tells_zeros_and_nans_apart_by_their_bits():
+    patterns = np.array([0x00000000, 0x80000000, 0x7FC00001, 0x7FC00002, 0xFFC00001] * 20, np.uint32)
+    data = floats.plan(patterns.view(np.float32)).encode()
+    assert data[0] == floats.TABLE
+    assert np.array_equal(floats.decode(data, 100, np.dtype(np.float32)).view(np.uint32), patterns)
+
+
+def test_numbers_that_hardly_repeat_or_are_very_many_get_no_table():
+    assert tensors.plan(torch.randn(1000)).encode()[0] == floats.AS_IS
+    assert tensors.plan(torch.tensor([0.1]).repeat(floats.LONGEST + 1)).encode()[0] == floats.AS_IS
+
+
+TABLE = floats.plan(np.array([0.5, 0.25, 2.0] * 10, np.float32)).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "count"),
+    [
+        (TABLE, 20), (TABLE, 2), (TABLE[:-1], 30), (TABLE + b"0", 30), (TABLE[:1], 30), (TABLE[:4], 30),
+        (bytes([floats.TABLE, 0]) + TABLE[2:], 30),  # a table of nothing
+        (bytes([floats.TABLE, 31]) + TABLE[2:], 30),  # more in the table than there are numbers
+        (TABLE[:2] + bytes([floats.TABLE]) + TABLE[3:], 30),  # a table in a table
+        (TABLE[:2] + bytes([floats.FLOAT32]) + TABLE[3:], 30),  # no narrower format of float32
+        (bytes([floats.TABLE, 1, floats.FLOAT16, 0, 0, 1, 128]), 8),  # the code 1 in a table of one
+        (bytes([floats.TABLE, 1, floats.FLOAT16, 0, 0, 0]), 10**9),  # a billion numbers of no bits
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_is_refused(data, count):
+    assert floats.decode(TABLE, 30, np.dtype(np.float32)).tolist() == [0.5, 0.25, 2.0] * 10
+    with pytest.raises(FileError):
+        floats.decode(data, count, np.dtype(np.float32))
+
+
+@given(st.binary(max_size=40), st.integers(0, 100), st.sampled_from([np.float16, np.float32, np.float64]))
+def test_any_bytes_are_floats_or_raise_file_error(data, count, dtype):
+    for stream in (data, bytes([floats.TABLE]) + data):
+        with contextlib.suppress(FileError):
+            assert len(floats.decode(stream, count, np.dtype(dtype))) == count
+
+
 @pytest.mark.parametrize("form", [torch.float16, torch.bfloat16])
 def test_floats_take_half_where_they_fit_into_half(form):
     exact = torch.randn(1000).to(form).float()
