@@ -19,6 +19,7 @@ sums (n + 1,) of what each weight counts; without, each counts 1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -138,3 +139,46 @@ def _quantiles(ordered: np.ndarray, shares: np.ndarray, masses: np.ndarray | Non
     masses = np.arange(len(ordered) + 1.0) if masses is None else masses
     found = np.searchsorted(masses, shares * masses[-1], side="right") - 1
     return np.clip(found, 0, len(ordered) - 1)
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Numbers that are sorted once, for codebooks of any size, of all of them or of some.
+
+    `order` (n,) says where in the unsorted row each of the sorted `values` (n,) stands, `sums` (n + 1,) are
+    their prefix sums.
+
+    >>> row = Ordered.of(np.array([10.0, 0.0, 11.0, 1.0]))
+    >>> centroids, sizes = row.clusters(2)
+    >>> centroids.tolist(), sizes.tolist(), row.codes(sizes).tolist()
+    ([0.5, 10.5], [2, 2], [1, 0, 1, 0])
+    """
+
+    order: np.ndarray
+    values: np.ndarray
+    sums: np.ndarray
+
+    @staticmethod
+    def of(values: np.ndarray) -> Ordered:
+        """Sort a row of numbers (n,)."""
+        order = np.argsort(values, kind="stable")
+        return Ordered(order, values[order], prefix_sums(values[order]))
+
+    def among(self, chosen: np.ndarray) -> Ordered:
+        """Return the row of the chosen numbers alone: `chosen` (n,) is a mask over the unsorted row."""
+        inside = chosen[self.order]
+        places = np.cumsum(chosen) - 1
+        values = self.values[inside]
+        return Ordered(places[self.order[inside]], values, prefix_sums(values))
+
+    def clusters(self, count: int, start: str = "companding") -> tuple[np.ndarray, np.ndarray]:
+        """Return the centroids in use (at most `count`, float32) and how many numbers belong to each."""
+        centroids, ends = lloyd(self.values, place(start, self.values, count), self.sums)
+        sizes = np.diff(ends)
+        return centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
+
+    def codes(self, sizes: np.ndarray) -> np.ndarray:
+        """Return the number of each number's cluster, (n,), in the unsorted row."""
+        codes = np.empty(len(self.order), dtype=np.int32)
+        codes[self.order] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        return codes

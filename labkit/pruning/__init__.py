@@ -5,6 +5,7 @@ method is one more file here, with its card, and one more name in the list; one 
 weights derives from `ranked.Ranked` and defines `scores`.
 """
 
+from labkit.pruning.deepcompression import DeepCompression
 from labkit.pruning.magnitude import Magnitude
 
-METHODS = (Magnitude,)
+METHODS = (Magnitude, DeepCompression)

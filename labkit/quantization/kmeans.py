@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from labkit.clusters import check_start, lloyd, place, prefix_sums
+from labkit.clusters import Ordered, check_start
 from labkit.methods import Knob, LeafMethod, Picture, numbers
 from labkit.train import Recipe
 from labkit.weights import Codebook, Weight
@@ -25,31 +24,25 @@ class KMeansFit:
     """One weight, sorted once for every number of bits."""
 
     shape: torch.Size
-    ordered: np.ndarray
-    order: np.ndarray
-    sums: np.ndarray
+    row: Ordered
     start: str = "companding"
     found: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # clusters by bits
 
     def clusters(self, bits: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the centroids in use (at most 2^bits) and how many weights belong to each."""
         if bits not in self.found:
-            centroids, ends = lloyd(self.ordered, place(self.start, self.ordered, 2**bits), self.sums)
-            sizes = np.diff(ends)
-            self.found[bits] = centroids[sizes > 0].astype(np.float32), sizes[sizes > 0]
+            self.found[bits] = self.row.clusters(2**bits, self.start)
         return self.found[bits]
 
     def at(self, bits: int) -> Weight:
         """Return the codebook of 2^bits values."""
         centroids, sizes = self.clusters(bits)
-        codes = np.empty(len(self.order), dtype=np.int32)
-        codes[self.order] = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-        return Codebook(torch.from_numpy(codes).view(self.shape), torch.from_numpy(centroids))
+        return Codebook(torch.from_numpy(self.row.codes(sizes)).view(self.shape), torch.from_numpy(centroids))
 
     @functools.cached_property
     def histogram(self) -> tuple[np.ndarray, np.ndarray]:
         """The weights in 100 bins, the same for every number of bits."""
-        return np.histogram(self.ordered, bins=100)
+        return np.histogram(self.row.values, bins=100)
 
     def picture(self, bits: int, name: str) -> Picture:
         """The histogram of the weights with the centroids on its axis."""
@@ -95,7 +88,4 @@ class KMeans(LeafMethod):
             self.title = f"{self.title}, {start} start"
 
     def fit(self, leaf: Weight) -> KMeansFit:
-        flat: Tensor = numbers(leaf).cpu().flatten()
-        values = flat.numpy()
-        order = np.argsort(values, kind="stable")
-        return KMeansFit(leaf.shape, values[order], order, prefix_sums(values[order]), self.start)
+        return KMeansFit(leaf.shape, Ordered.of(numbers(leaf).cpu().flatten().numpy()), self.start)
