@@ -129,12 +129,25 @@ def mlp_3x512(shape: tuple[int, int, int], classes: int) -> Network:
     return Network(layers)
 
 
+def mlp_1000(shape: tuple[int, int, int], classes: int) -> Network:
+    """MLP-1000: one hidden layer, 795,010 parameters on 28 x 28 pictures (the three layers of Chen 2015)."""
+    return Network(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(shape[0] * shape[1] * shape[2], 1000),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(1000, classes),
+        )
+    )
+
+
 NETWORKS: dict[str, Callable[[tuple[int, int, int], int], Network]] = {
     "LeNet-300-100": lenet_300_100,
     "LeNet-5": lenet_5,
     "VGG": vgg,
     "ResNet-20": resnet_20,
     "MLP-3x512": mlp_3x512,
+    "MLP-1000": mlp_1000,
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from labkit.weights import Affine, Codebook, Dense, LowRank, Signs, Sparse, Weight
+from labkit.weights import Affine, Codebook, Dense, Hashed, LowRank, Signs, Sparse, Weight
 
 
 def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
@@ -12,7 +12,7 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
     size = int(np.prod(shape))
     kinds = ["dense"]
     if depth > 0:
-        kinds += ["affine", "codebook", "signs", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
+        kinds += ["affine", "codebook", "hashed", "signs", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
     kind = kinds[random.randint(len(kinds))]
     if kind == "affine":
         codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
@@ -23,6 +23,8 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         count = random.randint(1, 9)
         codes = torch.from_numpy(random.randint(0, count, size=shape))
         return Codebook(codes, random_weight(random, (count,), depth - 1))
+    if kind == "hashed":
+        return Hashed(random_weight(random, (random.randint(1, 9),), depth - 1), random.randint(100), shape)
     if kind == "signs":
         steps = shape[0] if len(shape) > 1 and random.rand() < 0.5 else 1
         return Signs(torch.from_numpy(random.randint(0, 2, size=shape)), random_weight(random, (steps,), depth - 1))

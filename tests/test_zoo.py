@@ -20,6 +20,7 @@ from labkit.layers import layers
         ("VGG", 584_618),
         ("ResNet-20", 272_186),
         ("MLP-3x512", 784 * 512 + 2 * 512 * 512 + 512 * 10 + 2 * (3 * 512 + 10)),
+        ("MLP-1000", 785 * 1000 + 1001 * 10),
     ],
 )
 def test_parameters(name, parameters):

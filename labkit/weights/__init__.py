@@ -9,6 +9,7 @@ any of them is plain autograd.
 from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole, spread
 from labkit.weights.codebook import Codebook
+from labkit.weights.hashed import Hashed
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
 from labkit.weights.signs import Signs
@@ -18,6 +19,7 @@ __all__ = [
     "Affine",
     "Codebook",
     "Dense",
+    "Hashed",
     "Latent",
     "LatentSigns",
     "LowRank",
