@@ -43,8 +43,9 @@ class Evaluator:
 
     The network is folded and laid out for speed once; for each new model only the weights that
     differ are copied in, and what comes before the first of them is not computed again. A model of
-    another structure is folded anew; one that cannot be folded runs as it is. Use it from one thread
-    at a time. Raises ValueError for a split or a device that does not exist.
+    another structure is folded anew, once for all widths of its layers; one that cannot be folded
+    runs as it is. Use it from one thread at a time. Raises ValueError for a split or a device that
+    does not exist.
 
     >>> from labkit import data, zoo
     >>> model = zoo.load("LeNet-300-100", "MNIST")
@@ -152,7 +153,7 @@ class Evaluator:
         """Bring the weights of a model into a skeleton that has its structure."""
         if not skeleton.fits(model):
             other = self._other.get(skeleton.dtype)
-            if other is None or not other.fits(model):
+            if other is None or not (other.fits(model) or other.refit(model, self._example)):
                 other = self._other[skeleton.dtype] = Skeleton(model, self._example, skeleton.dtype)
             skeleton = other
         skeleton.load(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import types
 from collections.abc import Callable, Hashable
 
 import torch
@@ -12,30 +11,10 @@ from torch.fx.passes.split_module import split_module
 
 from labkit.folding import CannotFold, Source, fold
 from labkit.grid import Grid
-from labkit.layers import Layer
+from labkit.signature import signature
 
 MEMORY = 64 << 20  # bytes of kept activations
-_SETTING = (int, float, str, tuple, type(None), types.FunctionType, types.BuiltinFunctionType)
-
-
-def signature(model: nn.Module) -> tuple:
-    """Describe the structure of a network without its numbers: equal structures, equal descriptions.
-
-    >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 3))
-    True
-    >>> signature(nn.Linear(2, 3)) == signature(nn.Linear(2, 4))
-    False
-    """
-    if isinstance(model, Layer):  # which kind of Weight or which grid it holds does not matter: both are loaded
-        inside: tuple = (tuple(model.weight.shape), model.grid is None)
-    else:
-        inside = tuple((name, signature(child)) for name, child in model.named_children())
-    return (
-        type(model),
-        tuple(item for item in vars(model).items() if item[0] != "training" and isinstance(item[1], _SETTING)),
-        tuple((name, None if tensor is None else tuple(tensor.shape)) for name, tensor in model._parameters.items()),
-        inside,
-    )
+ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1}  # what a whole network may lose, as a share of its largest output
 
 
 class Skeleton:
@@ -48,6 +27,7 @@ class Skeleton:
 
     def __init__(self, model: nn.Module, example: Tensor, dtype: torch.dtype = torch.float32):
         self.signature, self.device, self.dtype = signature(model), example.device, dtype
+        self._pattern, self._checked = signature(model, widths=False), [self.signature]
         self.version = 0  # rises with each load that changes something
         self.sources: list[tuple[int, Source]] = []
         self.others: dict[str, Tensor] = {}
@@ -81,6 +61,32 @@ class Skeleton:
     def fits(self, model: nn.Module) -> bool:
         """Say whether the weights of this network can be loaded."""
         return signature(model) == self.signature
+
+    @torch.no_grad()
+    def refit(self, model: nn.Module, example: Tensor) -> bool:
+        """Take over a network of other widths without finding its graph again.
+
+        Returns False, and is then of no more use, where more differs or something else would be computed.
+        """
+        if not self.foldable or self.others or signature(model, widths=False) != self._pattern:
+            return False
+        for _, source in self.sources:
+            for name, new in zip(("weight", "bias"), source.numbers(model), strict=True):
+                setattr(source.layer, name, None if new is None else self._parameter(new))
+        self.signature, self._kept, self._keep_at = signature(model), {}, 0
+        self.version += 1
+        self.load(model)
+        if self.signature not in self._checked:
+            try:
+                _check_equal(lambda x: self.run(None, lambda: x).float(), model, example, ROUNDING[self.dtype])
+            except CannotFold:
+                return False
+            self._checked.append(self.signature)
+        return True
+
+    def _parameter(self, numbers: Tensor) -> nn.Parameter:
+        layout = torch.channels_last if numbers.ndim == 4 else torch.contiguous_format
+        return nn.Parameter(numbers.to(self.device, self.dtype).clone(memory_format=layout), requires_grad=False)
 
     @torch.no_grad()
     def load(self, model: nn.Module) -> None:
@@ -174,12 +180,12 @@ def _with_fine_grids(model: nn.Module) -> nn.Module:
 
 
 @torch.inference_mode()
-def _check_equal(net: nn.Module, model: nn.Module, example: Tensor) -> None:
+def _check_equal(net: Callable[[Tensor], Tensor], model: nn.Module, example: Tensor, share: float = 1e-3) -> None:
     """Raise CannotFold unless both compute the same for the example, but for rounding."""
     expected = copy.deepcopy(model).to(example.device).eval()(example)
     try:
-        rounding = 1e-3 * float(expected.abs().max())
-        torch.testing.assert_close(net(example), expected, rtol=1e-3, atol=rounding, equal_nan=True)
+        rounding = share * float(expected.abs().max())
+        torch.testing.assert_close(net(example), expected, rtol=share, atol=rounding, equal_nan=True)
     except Exception as error:
         raise CannotFold(f"the folded network computes something else: {error}") from error
 

@@ -1,5 +1,7 @@
 """The fast evaluator against the plain loop: what it answers, how it stops, what it falls back to."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,9 +11,10 @@ from labkit.estimate import Estimate
 from labkit.evaluate import Evaluator
 from labkit.folding import CannotFold, fold
 from labkit.measure import Accuracy
-from labkit.skeleton import signature
+from labkit.skeleton import Skeleton, signature
 from labkit.threads import Contest
-from tests.networks import fashion, plain
+from labkit.weights import Dense
+from tests.networks import fashion, pictures, plain
 
 
 class Wandering(nn.Module):
@@ -107,6 +110,51 @@ def test_a_layer_of_another_shape_is_folded_anew():
     assert signature(changed) != signature(model)
     assert (list(evaluator.full(changed))[-1].predictions == plain(changed, fashion()).argmax(1)).float().mean() > 0.99
     assert torch.equal(list(evaluator.full(model))[-1].predictions, evaluator.predictions)
+
+
+def narrower(model, units):
+    """LeNet-300-100 with so many units in its first hidden layer."""
+    thin = copy.deepcopy(model)
+    thin.fc1 = layers.Linear(Dense(model.fc1.weight()[:units].detach()), model.fc1.bias[:units].detach())
+    thin.fc2 = layers.Linear(Dense(model.fc2.weight()[:, :units].detach()), model.fc2.bias.detach())
+    return thin
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_one_graph_serves_all_widths_and_leaves_the_models_alone(bfloat16, monkeypatch):
+    model, data = zoo.load("LeNet-300-100"), fashion(200)
+    evaluator = Evaluator(model, data, bfloat16=bfloat16)
+    thin = {units: narrower(model, units) for units in (250, 100, 20)}
+    before = {units: copy.deepcopy(network.state_dict()) for units, network in thin.items()}
+    list(evaluator.full(thin[250]))
+    monkeypatch.setattr("labkit.skeleton.fold", lambda model: pytest.fail("the graph was found again"))
+    for units in (100, 20, 250, 100):
+        last = list(evaluator.full(thin[units]))[-1]
+        assert (last.predictions != plain(thin[units], data).argmax(1)).sum() <= 1
+        assert evaluator.estimate(thin[units], budget_s=60).value == pytest.approx(last.accuracy.value, abs=0.02)
+    assert torch.equal(list(evaluator.full(model))[-1].predictions, evaluator.predictions)
+    for units, network in thin.items():
+        assert all(torch.equal(tensor, before[units][name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_graph_that_depends_on_the_width_is_found_anew():
+    class Baked(nn.Module):
+        """Its graph divides by the number of units, a number that is written into the graph."""
+
+        def __init__(self, units):
+            super().__init__()
+            self.fc1, self.fc2, self.sides = nn.Linear(784, units), nn.Linear(units, 10), [units]
+
+        def forward(self, x):
+            return self.fc2(self.fc1(x.flatten(1)) / self.sides[0])
+
+    data = fashion(200)
+    torch.manual_seed(0)
+    wide, middle, narrow = (layers.adopt(Baked(units)).eval() for units in (64, 32, 4))
+    assert not Skeleton(wide, pictures()).refit(narrow, pictures())
+    evaluator = Evaluator(wide, data, bfloat16=False)
+    for model in (middle, narrow, middle):
+        assert (list(evaluator.full(model))[-1].predictions != plain(model, data).argmax(1)).sum() <= 1
 
 
 def test_bfloat16_may_estimate_but_never_reports():
