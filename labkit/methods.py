@@ -49,7 +49,7 @@ class Picture:
 
     Kinds: "histogram" (`values` counts, `edges`, `marks` positions on the x axis), "spectrum"
     (`values` by index, `marks` the cut), "matrix" (`values` in two dimensions), "filters" and
-    "images" (`values` n x height x width).
+    "images" (`values` n x height x width, `marks` the indices of those that are crossed out).
     """
 
     kind: str

@@ -10,11 +10,15 @@ function noPicture(part, paint) {
   return { data: [], layout: { xaxis: hidden, yaxis: hidden, annotations: [note] } };
 }
 
+function veil(colour, share) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return `rgba(${red}, ${green}, ${blue}, ${share})`;
+}
+
 // A filled outline of steps: one path, where bars would be a hundred.
 function area(x, y, colour, share, hover) {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   return {
-    x, y, mode: "lines", fill: "tozeroy", fillcolor: `rgba(${red}, ${green}, ${blue}, ${share})`,
+    x, y, mode: "lines", fill: "tozeroy", fillcolor: veil(colour, share),
     line: { shape: "hvh", width: 0 }, hovertemplate: hover,
   };
 }
@@ -108,6 +112,22 @@ function codesPicture(part, paint) {
   };
 }
 
+// What is marked among tiles is faded, and crossed out from corner to corner.
+function crossedOut(corners, paint) {
+  const box = ([left, top, right, bottom]) => [[left, right, right, left, left, null], [top, top, bottom, bottom, top, null]];
+  const lines = { mode: "lines", hoverinfo: "skip" };
+  return [
+    {
+      ...lines, x: corners.flatMap((at) => box(at)[0]), y: corners.flatMap((at) => box(at)[1]),
+      fill: "toself", fillcolor: veil(paint.surface, 0.7), line: { width: 0 },
+    },
+    {
+      ...lines, x: corners.flatMap(([left, , right]) => [left, right, null]),
+      y: corners.flatMap(([, top, , bottom]) => [top, bottom, null]), line: { color: paint.text, width: 1 },
+    },
+  ];
+}
+
 // One or many small matrices as tiles; a byte of 128 is zero.
 function tilesPicture(part, paint) {
   const [count, height, width] = part.shape;
@@ -121,6 +141,10 @@ function tilesPicture(part, paint) {
       for (let column = 0; column < width; column++)
         z[Math.floor(tile / across) * (height + gap) + row][(tile % across) * (width + gap) + column] =
           ((bytes[(tile * height + row) * width + column] - 128) / 127) * part.top;
+  const marked = (part.marks || []).map((tile) => {
+    const [left, top] = [(tile % across) * (width + gap) - 0.5, Math.floor(tile / across) * (height + gap) - 0.5];
+    return [left, top, left + width, top + height];
+  });
   const grey = part.kind === "images";
   const scale = grey
     ? [[0, "black"], [1, "white"]]
@@ -133,6 +157,7 @@ function tilesPicture(part, paint) {
         colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: paint.quiet }, nticks: 5 },
         hovertemplate: "%{z:.3f}<extra></extra>",
       },
+      ...(marked.length ? crossedOut(marked, paint) : []),
     ],
     layout: {
       margin: { l: 24, r: 8, t: 8, b: 30 },

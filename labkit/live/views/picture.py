@@ -58,7 +58,9 @@ def _matrix(values: np.ndarray, shown: Picture) -> dict:
 
 
 def _tiles(values: np.ndarray, shown: Picture) -> dict:
-    return _bytes(values[: max(1, PIXELS // values[0].size)], rows=values.shape[1], columns=values.shape[2])
+    values = values[: max(1, PIXELS // values[0].size)]
+    marks = [int(mark) for mark in shown.marks if mark < len(values)]
+    return _bytes(values, rows=values.shape[1], columns=values.shape[2]) | {"marks": marks}
 
 
 def _bytes(values: np.ndarray, rows: int, columns: int) -> dict:
