@@ -59,6 +59,60 @@ def test_deep_compression_as_a_whole():
         assert row in on(network, "MNIST")
 
 
+def kept(paper, network):
+    """The percents kept in each layer, and of the whole network by the layers' numbers of weights."""
+    found = {row.layer: row.kept_percent for row in rows(paper=paper, network=network) if row.layer}
+    sizes = {name: zoo.load(network, "MNIST").get_submodule(name).weight.shape.numel() for name in found}
+    return found, sum(found[name] * sizes[name] for name in found) / sum(sizes.values())
+
+
+def test_prune_and_retrain_keeps_what_deep_compression_starts_from():
+    for network in LAYERS:
+        stated = {row.layer: row.kept_percent for row in rows(paper="han2016", network=network) if row.layer}
+        found, whole = kept("han2015", network)
+        assert found == stated and list(found) == LAYERS[network]
+        assert 100 / whole == pytest.approx(12, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("paper", "network", "times"),
+    [
+        ("guo2016", "LeNet-300-100", 56),
+        ("guo2016", "LeNet-5", 108),
+        ("molchanov2017", "LeNet-300-100", 68),
+        ("molchanov2017", "LeNet-5", 280),
+    ],
+)
+def test_the_layers_give_the_factor_that_the_paper_states(paper, network, times):
+    """Their factors are those of the density, and so not of a size: they stand in the note, not under ratio."""
+    _, whole = kept(paper, network)
+    assert 100 / whole == pytest.approx(times, rel=0.2)
+    (stated,) = rows(paper=paper, network=network, layer="")
+    assert f"{times} times fewer weights" in stated.note and stated.ratio is None
+
+
+def test_the_panel_shows_only_what_was_published_as_a_size():
+    marks = {network: sorted(row.cited for row in on(network, "MNIST")) for network in LAYERS}
+    assert marks == {
+        "LeNet-300-100": ["Deep Compression (Han 2016) [S]", "Soft weight-sharing (Ullrich 2017) [S]"],
+        "LeNet-5": [
+            "Bayesian compression, BC-GHS (Louizos 2017) [S]",
+            "Bayesian compression, BC-GNJ (Louizos 2017) [S]",
+            "Deep Compression (Han 2016) [S]",
+            "Soft weight-sharing (Ullrich 2017) [S]",
+        ],
+    }
+
+
+def test_hashing_is_set_against_its_rivals_at_two_rates():
+    for ratio, order in [(8, "HashNet DK, HashNet, NN, DK, LRD, RER"), (64, "HashNet DK, HashNet, NN, DK, RER, LRD")]:
+        found = [row for row in rows(paper="chen2015", network="MLP-1000") if row.ratio == ratio]
+        assert {row.trust for row in found} == {"M-M"}
+        assert [row.method.split(" (")[0] for row in sorted(found, key=lambda row: row.error_percent)] == order.split(
+            ", "
+        )
+
+
 def test_the_two_versions_of_the_loss_aware_table_are_told_apart():
     checked, recalled = (rows(paper="hou2017", version=version) for version in ("arXiv v1", "ICLR"))
     assert [row.method for row in checked] == [row.method for row in recalled]
