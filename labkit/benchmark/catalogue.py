@@ -1,4 +1,4 @@
-"""What a sweep may name: the methods in the METHODS of a section, and a few losses; nothing else is imported."""
+"""What a sweep may name: a section's METHODS and their RIVALS, and a few losses; nothing else is imported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def sections() -> tuple[str, ...]:
 
 
 def methods(section: str) -> dict[str, type[Method]]:
-    """Map the full names of a section's methods to their classes.
+    """Map the full names of a section's methods to their classes, those that are only compared with others last.
 
     >>> "quantization.KMeans" in methods("quantization")
     True
@@ -27,7 +27,8 @@ def methods(section: str) -> dict[str, type[Method]]:
     if section not in sections():
         raise ValueError(f"section {section!r} does not exist: choose one of {', '.join(sections())}")
     module = importlib.import_module(f"labkit.{section}")
-    return {f"{section}.{method.__name__}": method for method in module.METHODS}
+    listed = (*module.METHODS, *getattr(module, "RIVALS", ()))
+    return {f"{section}.{method.__name__}": method for method in listed}
 
 
 def method(name: str) -> type[Method]:

@@ -2,10 +2,15 @@
 
 METHODS lists them in the order in which the notebook teaches them, and its panel offers all. A further
 method is one more file here, with its card, and one more name in the list; one that only scores single
-weights derives from `ranked.Ranked` and defines `scores`.
+weights derives from `ranked.Ranked` and defines `scores`. RIVALS are what papers compare a method with: a sweep may
+name them, and no panel offers them.
 """
 
 from labkit.pruning.deepcompression import DeepCompression
+from labkit.pruning.filters import FilterPruning
+from labkit.pruning.hashed import HashedNets
 from labkit.pruning.magnitude import Magnitude
+from labkit.pruning.rivals import LowRankFixed, Narrower, RandomEdges
 
-METHODS = (Magnitude, DeepCompression)
+METHODS = (Magnitude, FilterPruning, HashedNets, DeepCompression)
+RIVALS = (RandomEdges, LowRankFixed, Narrower)
