@@ -35,7 +35,7 @@ def loss_aware() -> Table:
     for method, key in LOSS_AWARE.items():
         stated = {row.version: row for row in published.rows(paper="hou2017", method=method)}
         versions = [(stated[version].shown(), "") if version in stated else NOT_STATED for version in VERSIONS]
-        rows.append(((method, ""), *versions, _error(ours[key]) if key in ours else NOTHING))
+        rows.append(((method, ""), *versions, error(ours[key]) if key in ours else NOTHING))
     note = (
         "Theirs: 3 x 2048 neurons, 50 epochs. Ours: 3 x 512 neurons, 15 epochs, a cosine schedule. In brackets the "
         f"range of the seeds; {TEST:,} pictures alone leave {half_interval(0.985):.2f} points of doubt. "
@@ -82,7 +82,11 @@ def _shares(shares: Sequence[float]) -> Cell:
     return f"{sum(shares) / len(shares):.2f} %", f"{min(shares):.2f} to {max(shares):.2f}"
 
 
-def _error(mark: Mark) -> Cell:
-    """Show a test error in percent, with the range over seeds."""
+def error(mark: Mark) -> Cell:
+    """Show a test error in percent, with the range over seeds.
+
+    >>> error(Mark(4, 1000, 0.98, 0.97, 0.99, 3))
+    ('2.00 %', '1.00 to 3.00, 3 seeds')
+    """
     seeds = f"{100 * (1 - mark.high):.2f} to {100 * (1 - mark.low):.2f}, {mark.seeds} seeds"
     return f"{100 * (1 - mark.accuracy):.2f} %", seeds if mark.seeds > 1 else "1 seed"

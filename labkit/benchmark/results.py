@@ -134,7 +134,7 @@ def _series(group: list[Entry], split: str) -> Series:
         by_value[entry.point.value].append(entry.result)
     return Series(
         point.method,
-        _title(point),
+        title(point),
         point.arguments,
         point.where,
         point.keep,
@@ -142,18 +142,19 @@ def _series(group: list[Entry], split: str) -> Series:
         point.train,
         point.loss,
         split,
-        tuple(_mark(value, by_value[value], split) for value in sorted(by_value)),
+        tuple(mark(value, by_value[value], split) for value in sorted(by_value)),
     )
 
 
-def _mark(value: float, found: list[dict], split: str) -> Mark:
+def mark(value: float, found: list[dict], split: str) -> Mark:
+    """Average the results of several seeds at one value of the knob."""
     shares = [Accuracy(*result["accuracy"][split]).value for result in found]
     mean_bytes = sum(result["bytes"] for result in found) / len(found)
     return Mark(value, mean_bytes, sum(shares) / len(shares), min(shares), max(shares), len(found))
 
 
-def _title(point: Point) -> str:
-    """The title on the method's card; its name, where a results file outlived the method."""
+def title(point: Point) -> str:
+    """Return the title on the card of a point's method; its name, where a results file outlived the method."""
     try:
         return catalogue.make(point.method, point.arguments).title
     except ValueError:
