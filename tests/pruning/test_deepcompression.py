@@ -168,6 +168,13 @@ def test_what_the_parts_do_not_know_is_refused(network):
         next(DeepCompression().prepare(network).train(2, None))
 
 
+def test_a_damaged_network_is_refused(network):
+    with torch.no_grad():
+        network.conv1.weight.values[0, 0, 0, 0] = float("nan")
+    with pytest.raises(ValueError, match="conv1.weight holds NaN or infinite numbers"):
+        DeepCompression().prepare(network)
+
+
 def test_two_settings_have_two_titles():
     methods = [
         DeepCompression(),
