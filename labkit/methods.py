@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
@@ -92,7 +93,7 @@ class Curve:
 
         The recipe is the method's own unless one is given.
         """
-        model = self.latent(value)
+        model = copy.deepcopy(self.latent(value))  # a codebook in it may still be the original's
         trainer = Trainer(model, data, recipe or self.method.recipe, loss, device=device)
         latents = [part for part in model.modules() if isinstance(part, Latent)]
 

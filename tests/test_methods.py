@@ -1,7 +1,9 @@
 """Methods compose in any order, refuse what a learner may get wrong, and leave the original alone."""
 
+import copy
 import itertools
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,11 +13,19 @@ from labkit import adopt, data
 from labkit.layers import leaves
 from labkit.lowrank import SVD
 from labkit.methods import Knob
-from labkit.pruning import Magnitude
+from labkit.pruning import LAMP, Magnitude, OptimalBrainDamage, PruneRetrain, Random
 from labkit.quantization import KMeans
 from labkit.train import Recipe
 
-METHODS = [SVD, Magnitude, KMeans]
+COMPOSED = [SVD, Magnitude, KMeans]
+METHODS = [*COMPOSED, Random, OptimalBrainDamage, LAMP, PruneRetrain]
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A few pictures, for the methods that look at some."""
+    images = data.load("MNIST")
+    return replace(images, train=images.train.take(slice(0, 200)))
 
 
 @pytest.fixture
@@ -33,8 +43,8 @@ def network():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_value_of_the_knob_gives_a_network_that_runs(method, network):
-    curve = method().prepare(network)
+def test_every_value_of_the_knob_gives_a_network_that_runs(method, network, few):
+    curve = method().prepare(network, few)
     x = torch.randn(2, 1, 28, 28)
     before = network(x)
     for value in curve.knob.values:
@@ -44,7 +54,7 @@ def test_every_value_of_the_knob_gives_a_network_that_runs(method, network):
 
 
 @pytest.mark.parametrize(
-    "order", list(itertools.permutations(METHODS)), ids=lambda order: "-".join(m.__name__ for m in order)
+    "order", list(itertools.permutations(COMPOSED)), ids=lambda order: "-".join(m.__name__ for m in order)
 )
 def test_three_methods_compose_in_any_order_and_train(order, network):
     for method in order:
@@ -62,8 +72,8 @@ def test_one_layer_only_leaves_the_others_alone(network):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_pictures_say_in_words_what_they_show(method, network):
-    curve = method().prepare(network)
+def test_pictures_say_in_words_what_they_show(method, network, few):
+    curve = method().prepare(network, few)
     for value in curve.knob.values:
         picture = curve.picture(value, "fc1")
         assert "fc1" in picture.title and picture.text and len(picture.values)
@@ -71,20 +81,20 @@ def test_pictures_say_in_words_what_they_show(method, network):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("value", [-1, 1.5, float("nan"), 40, "three"])
-def test_values_off_the_knob_name_the_allowed_ones(method, value, network):
+def test_values_off_the_knob_name_the_allowed_ones(method, value, network, few):
     if (method, value) in [(SVD, 40)]:
         value = 41.5
     with pytest.raises(ValueError, match="but must be one of"):
-        method().prepare(network).at(value)
+        method().prepare(network, few).at(value)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_weights_that_are_not_numbers_are_refused(method, bad, network):
+def test_weights_that_are_not_numbers_are_refused(method, bad, network, few):
     with torch.no_grad():
         network.conv1.weight.values[0, 0, 0, 0] = bad
     with pytest.raises(ValueError, match="conv1.weight holds NaN or infinite numbers"):
-        method().prepare(network)
+        method().prepare(network, few)
 
 
 def test_an_empty_layer_is_refused():
@@ -94,12 +104,12 @@ def test_an_empty_layer_is_refused():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_layer_in_which_pruning_left_nothing_is_passed_over(method, network):
+def test_a_layer_in_which_pruning_left_nothing_is_passed_over(method, network, few):
     with torch.no_grad():
         network.fc1.weight.values.mul_(1e-6)
     pruned = Magnitude().prepare(network).at(0.95)
     assert not pruned.fc1.weight().any()
-    curve = method().prepare(pruned)
+    curve = method().prepare(pruned, few)
     again = curve.at(curve.knob.values[0])
     assert not again.fc1.weight().any() and again(torch.randn(2, 1, 28, 28)).isfinite().all()
 
@@ -112,6 +122,14 @@ def test_compressed_networks_train_and_stay_compressed(network):
     assert progress.step == 10
     weight = trained.fc1.weight()
     assert 1 - (weight != 0).float().mean() > 0.5 and len(weight.unique()) <= 9
+
+
+def test_training_leaves_the_original_alone(network):
+    quantized = KMeans().prepare(network).at(3)
+    before = copy.deepcopy(quantized.state_dict())
+    _, trained = next(Magnitude().prepare(quantized).train(0.5, data.load("MNIST")))
+    assert all(torch.equal(value, before[name]) for name, value in quantized.state_dict().items())
+    assert not torch.equal(trained.fc1.weight.values.centroids(), quantized.fc1.weight.centroids())
 
 
 def test_a_knob_shows_its_values_as_people_read_them():

@@ -9,8 +9,21 @@ name them, and no panel offers them.
 from labkit.pruning.deepcompression import DeepCompression
 from labkit.pruning.filters import FilterPruning
 from labkit.pruning.hashed import HashedNets
+from labkit.pruning.lamp import LAMP
 from labkit.pruning.magnitude import Magnitude
+from labkit.pruning.obd import OptimalBrainDamage
+from labkit.pruning.random import Random
 from labkit.pruning.rivals import LowRankFixed, Narrower, RandomEdges
+from labkit.pruning.rounds import PruneRetrain
 
-METHODS = (Magnitude, FilterPruning, HashedNets, DeepCompression)
+METHODS = (
+    Magnitude,
+    Random,
+    OptimalBrainDamage,
+    PruneRetrain,
+    FilterPruning,
+    HashedNets,
+    DeepCompression,
+    LAMP,
+)
 RIVALS = (RandomEdges, LowRankFixed, Narrower)

@@ -151,10 +151,14 @@ class Ranked(Method):
         for path, score in scores.items():
             if not bool(torch.isfinite(score).all()):
                 raise ValueError(f"the scores of {path} are NaN or infinite: the network or its data must be damaged")
-        fits = {}
+        return LeafCurve(self, model, self.knob, self.fits(leaves, scores))
+
+    def fits(self, leaves: dict[str, Weight], scores: dict[str, Tensor]) -> dict[str, RankedFit]:
+        """Rank the scores (n,) of the leaves, all together or each leaf by itself, as the scope says."""
+        found = {}
         for group in [[path] for path in leaves] if self.scope == "layer" else [list(leaves)]:
             sizes = [len(scores[path]) for path in group]
             ranks = rank(torch.cat([scores[path] for path in group])).split(sizes) if group else ()
             for path, part in zip(group, ranks, strict=True):
-                fits[path] = self.fit(leaves[path], scores[path], part, sum(sizes))
-        return LeafCurve(self, model, self.knob, fits)
+                found[path] = self.fit(leaves[path], scores[path], part, sum(sizes))
+        return found
