@@ -1,0 +1,55 @@
+"""What the smallest files shall reach, and the settings that were found for it.
+
+All were chosen on the validation split with seed 3. The files that are shipped have the seeds 0 to 2, and
+the test split was looked at for their cards alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labkit.train import Recipe
+
+DATA = "MNIST"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a file shall reach, and how: with the seed, all that decides its bytes."""
+
+    network: str
+    says: str  # the aim in words
+    density: float  # the share of the weights that stay
+    clusters: dict[str, int]  # the values of each layer
+    biases: int  # the values of each layer's biases
+    pruning: Recipe
+    sharing: Recipe
+    teacher: str = ""  # a shipped network whose answers are learnt too
+    own_start: bool = True  # each seed has a dense network of its own; False: all have the shipped one
+
+
+_PRUNING = Recipe(epochs=40, learning_rate=0.08, weight_decay=1e-4, warmup=0.1, shift=1)
+_SHARING = Recipe(epochs=4, learning_rate=0.03, weight_decay=0, shift=1)
+AIMS = {
+    "LeNet-300-100-no-loss": Aim(
+        network="LeNet-300-100",
+        says="no loss",
+        density=0.038,
+        clusters={"fc1": 8, "fc2": 8, "fc3": 16},
+        biases=8,
+        pruning=_PRUNING,
+        sharing=_SHARING,
+        teacher="LeNet-5",
+    ),
+}
+
+
+def find(name: str) -> Aim:
+    """Return an aim by its name; raise ValueError for one that does not exist.
+
+    >>> find("LeNet-300-100-no-loss").network
+    'LeNet-300-100'
+    """
+    if name not in AIMS:
+        raise ValueError(f"the aim {name!r} does not exist: choose one of {', '.join(AIMS)}")
+    return AIMS[name]
