@@ -8,8 +8,8 @@ from torch import nn
 
 from labkit import hardware, zoo
 from labkit.live import cell
-from labkit.live.bench import OWN, Choice
 from labkit.live.panel import Panel
+from labkit.live.result import OWN, Choice
 from labkit.live.wish import among
 from labkit.lowrank import SVD
 from labkit.methods import Method
@@ -26,11 +26,13 @@ def explore(
     knob: float | None = None,
     where: str | None = None,
     device: str = "cpu",
+    beside: bool = False,
 ) -> Panel:
     """Open the live panel: a knob compresses a network, and four views show what it does.
 
     `model` is a name of the zoo or a network of your own, trained on `data`; `methods` are those to
     choose from, the first one chosen (default: k-means codebook, magnitude pruning, truncated SVD).
+    With `beside`, all of them whose knob has the same name are shown at its value, beside the chosen one.
     Accuracy is measured on `split`: keep "test" for the number that you hand in. Raises ValueError
     for a name that does not exist.
 
@@ -49,7 +51,7 @@ def explore(
         raise TypeError(f"model is {type(model).__name__}, but must be a name of the zoo or a torch.nn.Module")
     among("split", split, ["validation", "test", "train"])
     choice = Choice(methods[0].title, network, data, where, str(hardware.device(device)), knob)
-    panel = Panel(methods, own, choice, split)
+    panel = Panel(methods, own, choice, split, beside)
     cell.adopt(panel)
     return panel
 

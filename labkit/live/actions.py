@@ -10,8 +10,8 @@ from pathlib import Path
 
 from labkit import storage
 from labkit.data import Data
-from labkit.live.bench import Base, Result
 from labkit.live.loop import Stale
+from labkit.live.result import Base, Result
 from labkit.live.stage import Stage
 from labkit.live.views import words
 from labkit.train import Recipe

@@ -5,90 +5,35 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import torch
 from torch import nn
 
 from labkit import data as datasets
 from labkit import layers, storage, zoo
-from labkit.estimate import Estimate
 from labkit.evaluate import Evaluator, Full
-from labkit.latency import Ratio
 from labkit.live.loop import Stale
 from labkit.live.recent import Recent
+from labkit.live.result import OWN, Base, Choice, Result, Subject
+from labkit.live.scan import Scan
 from labkit.live.timing import timing
-from labkit.macs import Calls, calls, counted, macs, same_layers
-from labkit.measure import Accuracy
+from labkit.macs import calls, counted, macs, same_layers
 from labkit.methods import Curve, Method, Picture
 
-OWN = "your network"
-WHOLE = "whole network"
 ESTIMATE_S = 0.02  # for the accuracy under the finger
 AT_ONCE_S = 0.04  # a network whose whole split takes no longer needs no estimate
 SPAN_S = 0.25  # between two pictures while the full split is evaluated
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What is chosen in a panel. `value` None stands for the knob's start, `where` None for the whole network."""
-
-    method: str
-    network: str
-    data: str
-    where: str | None = None
-    device: str = "cpu"
-    value: float | None = None
-
-
-@dataclass(frozen=True)
-class Base:
-    """The model that a method starts from: the original, or what was kept of earlier methods."""
-
-    model: nn.Module
-    kept: tuple[str, ...] = ()
-
-
-@dataclass
-class Result:
-    """What is known about one compressed model; the later fields are filled as they are measured."""
-
-    choice: Choice
-    base: Base
-    model: nn.Module
-    size: storage.Size
-    macs: int
-    estimate: Estimate | None = None
-    picture: Picture | None = None
-    accuracy: Accuracy | Estimate | None = None
-    predictions: torch.Tensor | None = None
-    complete: bool = False
-    seconds: float | None = None  # median for one picture
-    faster: Ratio | None = None
-    tuned: bool = False
-
-
-@dataclass
-class Subject:
-    """One uncompressed network on one data set, with all that is measured only once."""
-
-    name: str
-    data: datasets.Data
-    device: str
-    evaluator: Evaluator
-    base: Base
-    size: storage.Size
-    uses: Calls
-    macs: int
-
-
 class Bench:
     """Computes what a panel shows, coarse first; only the panel's worker thread calls it."""
 
-    def __init__(self, methods: Sequence[Method], own: nn.Module | None, split: str):
+    def __init__(self, methods: Sequence[Method], own: nn.Module | None, split: str, beside: bool = False):
         self.methods = {method.title: method for method in methods}
         self.own, self.split = own, split
-        self._subjects, self._curves, self._results = Recent(2), Recent(4), Recent(24)
+        at_once = len(methods) if beside else 1  # so many methods are computed at each value of the knob
+        self._subjects, self._curves, self._results = Recent(2), Recent(at_once + 3), Recent(6 * at_once + 18)
+        self._scans: dict[tuple, Scan] = {}  # for the life of the panel
 
     def networks(self, data: str) -> list[str]:
         """List the networks to choose from for a data set."""
@@ -105,8 +50,8 @@ class Bench:
 
     def clear(self) -> None:
         """Forget everything that was computed."""
-        for cache in (self._subjects, self._curves, self._results):
-            cache.items.clear()
+        for cache in (self._subjects.items, self._curves.items, self._results.items, self._scans):
+            cache.clear()
 
     def subject(self, choice: Choice) -> Subject:
         """Load the network and its data, and measure it uncompressed."""
@@ -177,26 +122,23 @@ class Bench:
                 continue
         return None
 
-    def refine(self, result: Result, stale: Stale, toward: int = 1) -> Iterator[None]:
-        """Fill in the accuracy on the whole split, then the time for one picture.
-
-        What the next key press will ask for comes first: the value next to the knob on the side
-        `toward` which it moves, 1 or -1.
-        """
-        subject = self.subject(result.choice)
-        neighbours = iter(()) if result.tuned else self.ahead(result.choice, result.base, (toward, -toward))
-        next(neighbours, None)
+    def exact(self, result: Result, stale: Stale) -> Iterator[None]:
+        """Fill in the accuracy on the whole split, a yield each time that there is more to show."""
         shown = time.perf_counter()
         if not result.complete:
-            for full in subject.evaluator.full(result.model, stale):
+            for full in self.subject(result.choice).evaluator.full(result.model, stale):
                 self._take(result, full)
                 if full.done or time.perf_counter() - shown > SPAN_S:
                     yield
                     shown = time.perf_counter()
+
+    def refine(self, result: Result, ahead: Iterator[None], stale: Stale) -> Iterator[None]:
+        """Fill in the exact accuracy, then the time for one picture; between the two compute a step `ahead`."""
+        yield from self.exact(result, stale)
         if result.complete and not stale():
-            next(neighbours, None)
+            next(ahead, None)
             if not stale():
-                yield from timing(subject, result, stale)
+                yield from timing(self.subject(result.choice), result, stale)
 
     def ahead(self, choice: Choice, base: Base, steps: Sequence[int] = (1, -1, 2, -2)) -> Iterator[None]:
         """Compute the values next to the knob, so that the next key press finds them."""
@@ -207,3 +149,20 @@ class Bench:
                 with contextlib.suppress(Exception):  # said when the knob gets there
                     self.coarse(replace(choice, value=values[here + step]), base)
                 yield
+
+    def others(self, choice: Choice) -> list[Choice]:
+        """List the same choice for each other method whose knob has the same name."""
+        name = self.methods[choice.method].knob.name
+        titles = [title for title, method in self.methods.items() if method.knob.name == name]
+        return [replace(choice, method=title) for title in titles if title != choice.method]
+
+    def known(self, choice: Choice, base: Base) -> Result | None:
+        """Return what `coarse` would, if it need not be computed."""
+        return self._results.items.get((id(base), choice))
+
+    def scan(self, choice: Choice, base: Base) -> Scan:
+        """Return the sensitivity scan of the method, as far as it has come."""
+        key = (choice.method, choice.network, choice.data, choice.device, id(base) if base.kept else None)
+        if key not in self._scans:
+            self._scans[key] = Scan(self.curve(choice, base), base, lambda: self.subject(choice))
+        return self._scans[key]

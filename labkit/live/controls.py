@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from labkit import hardware, layers
-from labkit.live.bench import WHOLE, Result
+from labkit.live.result import WHOLE, Result
 
 if TYPE_CHECKING:
     from labkit.live.stage import Stage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,9 +12,11 @@ from functools import partial
 from torch import nn
 
 from labkit.live import actions, state, static
-from labkit.live.bench import Bench, Choice
+from labkit.live.bench import Bench
 from labkit.live.loop import Job, Loop, Stale
+from labkit.live.result import Choice
 from labkit.live.stage import VIEWS, Stage
+from labkit.live.views import sensitivity
 from labkit.live.wish import among, moved, read
 from labkit.methods import Method
 
@@ -26,12 +29,14 @@ class Panel:
     """A live panel, as `labkit.live.explore` returns it; Jupyter shows it as the last line of a cell.
 
     `set` moves the controls as a finger does, `press` presses a button, `wait` waits until all is
-    measured, `state` says what is shown, `close` ends it. Only `wait` and `close` take time.
+    measured, `state` says what is shown, `close` ends it. Only `wait`, `scan` and `close` take time.
     """
 
-    def __init__(self, methods: Sequence[Method], model: nn.Module | None, choice: Choice, split: str):
-        self._bench = Bench(methods, model, split)
-        self._stage = Stage(self._bench, self._send, self._bench.data_sets(choice.data))
+    def __init__(
+        self, methods: Sequence[Method], model: nn.Module | None, choice: Choice, split: str, beside: bool = False
+    ):
+        self._bench = Bench(methods, model, split, beside)
+        self._stage = Stage(self._bench, self._send, self._bench.data_sets(choice.data), beside)
         self._lock = threading.Lock()
         self._wish = choice
         self._front = None
@@ -66,7 +71,7 @@ class Panel:
         return self
 
     def look(self, view: str) -> Panel:
-        """Choose the second view: "what the method did" or "code lengths"."""
+        """Choose the second view: "what the method did", "code lengths", "mask" or "sensitivity"."""
         self._loop.submit(Job(partial(self._look, among("view", view, list(VIEWS)))))
         return self
 
@@ -81,6 +86,23 @@ class Panel:
         """Wait until all that was asked for is measured and shown; raise TimeoutError if it takes longer."""
         self._loop.wait(timeout)
         return self
+
+    def scan(self, timeout: float = 120.0) -> dict[str, dict[float, float]]:
+        """Look at the sensitivity, and wait until it is known: for each layer its accuracy by value of the knob.
+
+        The mildest value comes first, so that `labkit.sensitivity` can go on from here. Raises TimeoutError
+        if it takes longer or something else is asked for meanwhile, ValueError where no layer can be scanned.
+        """
+        self._loop.submit(Job(partial(self._scan, time.monotonic() + timeout)))
+        self._loop.wait(timeout + 10)
+        if self._stage.result is None:
+            raise ValueError(self.state["alert"] or "there is no network to scan: the panel is closed")
+        found = self._bench.scan(self._stage.result.choice, self._stage.result.base)
+        if found.failed:
+            raise ValueError(found.failed)
+        if not found.complete:
+            raise TimeoutError(f"the scan has {len(found.points)} points so far: wait for it again, for longer")
+        return found.curves
 
     @property
     def state(self) -> dict:
@@ -114,7 +136,7 @@ class Panel:
                 if self._wish is before:  # nobody has moved a control since
                     before = self._wish = self._stage.result.choice
             yield
-        yield from self._finish(stale)
+        yield from self._stage.finish(stale)
 
     def _guess(self, point: tuple[int, float], stale: Stale) -> Iterator[None]:
         self._stage.guess = point
@@ -124,23 +146,21 @@ class Panel:
         self._stage.view = view
         yield from self._again(stale)
 
+    def _scan(self, until: float, stale: Stale) -> Iterator[None]:
+        yield from self._look(sensitivity.NAME, stale)
+        if self._stage.result is not None:
+            yield from self._stage.scan(lambda: stale() or time.monotonic() > until)
+
     def _again(self, stale: Stale) -> Iterator[None]:
         """Show the present result anew."""
         if self._stage.result is not None:
             self._stage.present()
         yield
-        yield from self._finish(stale)
-
-    def _finish(self, stale: Stale) -> Iterator[None]:
-        """Measure to the end what this job has interrupted."""
-        result = self._stage.result
-        if result is not None and not result.complete:
-            yield from self._stage.arrive(result, stale)
+        yield from self._stage.finish(stale)
 
     def _ahead(self, stale: Stale) -> Iterator[None]:
-        result = self._stage.result
-        if result is not None and not result.tuned:
-            yield from self._bench.ahead(result.choice, result.base)
+        if self._stage.result is not None:
+            yield from self._stage.idle(stale)
 
     def _failed(self, error: Exception) -> None:
         """Say what went wrong, and leave the last good picture."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from torch import Tensor
 
 from labkit.live import controls
-from labkit.live.bench import Base, Bench, Choice, Result, Subject
+from labkit.live.bench import SPAN_S, Bench
+from labkit.live.beside import Beside
 from labkit.live.loop import Stale
-from labkit.live.views import codes as code_view
-from labkit.live.views import words
+from labkit.live.result import Base, Choice, Result, Subject
+from labkit.live.views import codes, mask, sensitivity, words
+from labkit.live.views.beside import beside
 from labkit.live.views.card import card
 from labkit.live.views.flips import flips
 from labkit.live.views.picture import picture
@@ -22,7 +25,7 @@ from labkit.live.views.tradeoff import Trail, tradeoff
 from labkit.methods import Knob
 
 HISTORY = 50  # steps that can be undone
-VIEWS = ("what the method did", code_view.NAME)
+VIEWS = ("what the method did", codes.NAME, mask.NAME, sensitivity.NAME)  # to choose from, in the second place
 
 
 class Stage:
@@ -31,8 +34,9 @@ class Stage:
     `send(parts)` gets the parts that changed. `parts` holds all of them, for who comes later.
     """
 
-    def __init__(self, bench: Bench, send: Callable[[dict], None], data_sets: list[str]):
+    def __init__(self, bench: Bench, send: Callable[[dict], None], data_sets: list[str], compare: bool = False):
         self.bench, self.send, self.data_sets = bench, send, data_sets
+        self.beside = Beside(bench, compare)
         self.base: Base | None = None
         self.result: Result | None = None
         self.history: list[Result] = []
@@ -65,15 +69,52 @@ class Stage:
         """Show a result as it is known, then each time that more is known."""
         toward = self._direction(result.choice)
         self.result, self.base = result, result.base
+        self.beside.move(result)
         self.present()
         yield
-        for _ in self.bench.refine(result, stale, toward):
+        # What the next key press will ask for comes first: the value next to the knob, the way it moves.
+        ahead = iter(()) if result.tuned else self.bench.ahead(result.choice, result.base, (toward, -toward))
+        next(ahead, None)
+        yield from self._compared(self.beside.estimate(stale))
+        for _ in self.bench.refine(result, ahead, stale):
             self.present()
             yield
         if result.complete:
             if not stale():  # pictures are looked at when the knob rests
                 self.update(flips=flips(self.subject, result, self.bench.split, self.before))
             self.rest()
+            yield from self._compared(self.beside.exact(stale))
+
+    def finish(self, stale: Stale) -> Iterator[None]:
+        """Measure to the end what something else has interrupted."""
+        if self.result is not None and not self.result.complete:
+            yield from self.arrive(self.result, stale)
+        elif self.result is not None:
+            yield from self._compared(self.beside.exact(stale))
+
+    def _compared(self, steps: Iterator[None]) -> Iterator[None]:
+        """Send where the other methods are, each time that more is known of them."""
+        for _ in steps:
+            self.update(beside=beside(self.beside))
+            yield
+
+    def idle(self, stale: Stale) -> Iterator[None]:
+        """Compute ahead, and then the sensitivity scan if that is looked at."""
+        if not self.result.tuned:
+            yield from self.bench.ahead(self.result.choice, self.result.base)
+            yield from self.beside.ahead()
+        if self.view == sensitivity.NAME:
+            yield from self.scan(stale)
+
+    def scan(self, stale: Stale) -> Iterator[None]:
+        """Go on with the sensitivity scan of the present method until it is complete or stale."""
+        found, shown = self.bench.scan(self.result.choice, self.result.base), time.monotonic()
+        while not found.complete and not stale():
+            found.step()
+            if found.complete or time.monotonic() - shown > SPAN_S:
+                self.update(picture=self._picture())
+                shown = time.monotonic()
+            yield
 
     def _direction(self, choice: Choice) -> int:
         """Say which way the knob moves: 1 or -1 along its values."""
@@ -93,13 +134,13 @@ class Stage:
         """Send all views of the result."""
         result, subject, split = self.result, self.subject, self.bench.split
         knob = self.knob = self.bench.curve(result.choice, result.base).knob
-        best = result.accuracy or result.estimate
-        self.trail.visit(self._series(), self._key(), result.size.total, best.value)
+        self.trail.visit(self._series(), self._key(), result.size.total, result.best.value)
         parts = {
             "title": card(self.bench.methods[result.choice.method], result.base.kept),
             **controls.view(self),
             "tiles": tiles(subject, result, split),
             "tradeoff": tradeoff(subject, result, split, self.guess),
+            "beside": beside(self.beside),
             "trail": self.trail.view(),
             "shipped": shipped(result.choice, self.bench.methods, split, subject.size.total),
             "views": controls.options("view", list(VIEWS), self.view),
@@ -111,8 +152,12 @@ class Stage:
         self.update(**parts)
 
     def _picture(self) -> dict:
-        if self.view == code_view.NAME:
-            return picture(code_view.codes(self.result), code_view.NAME.capitalize(), code_view.NONE)
+        if self.view == codes.NAME:
+            return picture(codes.codes(self.result), codes.NAME.capitalize(), codes.NONE)
+        if self.view == mask.NAME:
+            return mask.mask(self.result, self.subject.data.image_shape)
+        if self.view == sensitivity.NAME:
+            return sensitivity.sensitivity(self.bench.scan(self.result.choice, self.result.base), self.bench.split)
         return picture(self.result.picture)
 
     def _series(self) -> str:
@@ -152,7 +197,7 @@ class Stage:
 
 def sentence(subject: Subject, result: Result, split: str, knob: Knob) -> str:
     """Say everything in one sentence."""
-    best = result.accuracy or result.estimate
+    best = result.best
     done = [*result.base.kept, f"{words.setting(knob, result.choice.value)}{', fine-tuned' if result.tuned else ''}"]
     ratio = subject.size.total / result.size.total
     smaller = f"{words.figures(ratio)} times smaller than" if ratio > 1.05 else "about as large as"

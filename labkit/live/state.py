@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.live.bench import WHOLE
+from labkit.live.result import WHOLE
 from labkit.live.stage import Stage
 
 
@@ -10,9 +10,9 @@ def of(stage: Stage) -> dict:
     """Return the choices and the numbers that are shown; only `alert` and `say` before the first result."""
     parts, result = dict(stage.parts), stage.result
     words = {"say": parts.get("say", {}).get("text", ""), "alert": parts.get("alert", "")}
-    if result is None:
+    if result is None or "picture" not in parts:  # it may be known and not yet shown
         return words
-    choice, best = result.choice, result.accuracy or result.estimate
+    choice, best = result.choice, result.best
     return words | {
         "method": choice.method,
         "network": choice.network,
@@ -35,5 +35,9 @@ def of(stage: Stage) -> dict:
         "picture": parts["picture"]["kind"],
         "flipped": [tuple(item) for item in parts.get("flips", {}).get("items", [])],
         "trail": parts["trail"],
+        "beside": {
+            title: {"accuracy": other.best.value, "bytes": other.size.total}
+            for title, other in stage.beside.present.items()
+        },
         "guess": stage.guess,
     }

@@ -26,7 +26,7 @@ def svg(parts: dict) -> str:
         _text(WIDTH - 20, 32, f"{knob['label']}: {knob['shown'][parts['place']['index']]}", 17, "#b97f00", "end", 700),
         _text(WIDTH - 20, 54, chosen, 13, QUIET, "end"),
         *_tiles(parts["tiles"]),
-        *_tradeoff(parts["tradeoff"], parts["trail"]),
+        *_tradeoff(parts["tradeoff"], parts["trail"], parts["beside"]["points"]),
         *_sizes(parts["sizes"]),
         _text(20, HEIGHT - 14, parts["say"]["text"], 12, QUIET),
     ]
@@ -45,11 +45,12 @@ def _tiles(tiles: list[dict]) -> list[str]:
     return drawn
 
 
-def _tradeoff(view: dict, trail: list[dict]) -> list[str]:
+def _tradeoff(view: dict, trail: list[dict], beside: list[dict]) -> list[str]:
     """Accuracy against bytes on a logarithmic axis."""
     left, top, width, height = 70, 200, 400, 240
     points = [point for series in trail for point in series["points"]]
     others = [view["now"][:2], view["original"], *([view["guess"]] if view["guess"] else [])]
+    others += [other["now"][:2] for other in beside]
     sizes = [size for size, _ in points + others]
     low, high = math.log10(min(sizes) / 1.4), math.log10(max(sizes) * 1.6)
     floor = max(0.0, min(accuracy for _, accuracy in points + others) - 3)
@@ -78,6 +79,11 @@ def _tradeoff(view: dict, trail: list[dict]) -> list[str]:
     if view["guess"]:
         x, y = at(view["guess"])
         drawn += [_shape(x, y, 2, 8, INK), _text(x + 12, y + 4, "your guess", 11)]
+    free = 0.0  # the next name stands no higher, so that none covers another
+    for other in sorted(beside, key=lambda other: -other["now"][1]):
+        x, y = at(other["now"])
+        drawn += [_shape(x, y, 3 + other["mark"], 7, QUIET), _text(x + 14, max(y + 4, free), other["name"], 11)]
+        free = max(y + 4, free) + 13
     x, y = at(view["now"])
     low_y, high_y = (at((view["now"][0], end))[1] for end in view["now"][2:])
     drawn.append(_line(x, low_y, x, high_y, FINGER, 2))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from labkit.latency import calibrate, compare, forward, timed
 
 if TYPE_CHECKING:
-    from labkit.live.bench import Result, Subject
     from labkit.live.loop import Stale
+    from labkit.live.result import Result, Subject
 
 ROUNDS = 9  # enough for two figures
 

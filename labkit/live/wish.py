@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from labkit import hardware, layers
-from labkit.live.bench import WHOLE, Choice
+from labkit.live.result import WHOLE, Choice
 from labkit.live.stage import Stage
 from labkit.methods import Method
 

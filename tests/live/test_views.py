@@ -6,7 +6,7 @@ import pytest
 from labkit import storage, zoo
 from labkit.benchmark import results
 from labkit.codes import code_table
-from labkit.live.bench import Choice
+from labkit.live.result import Choice
 from labkit.live.views.codes import draw
 from labkit.live.views.picture import picture
 from labkit.live.views.shipped import shipped

@@ -56,8 +56,7 @@ class View {
     if (parts.title) this.showTitle(parts.title);
     if (this.parts.place) this.controls.show(parts, this.parts, this.parts.place.seq >= (this.model.get("want").seq ?? 0));
     if (parts.tiles) this.showTiles(parts.tiles);
-    if (parts.tradeoff || parts.trail || parts.shipped)
-      this.tradeoff.plot.show({ ...this.parts.tradeoff, text: `${this.parts.tradeoff.text} ${this.parts.shipped.text}`, trail: this.parts.trail, shipped: this.parts.shipped, method: this.parts.title.title, fresh: parts.trail && parts.trail.length === 1 && parts.trail[0].points.length === 1 });
+    if (parts.tradeoff || parts.trail || parts.shipped || parts.beside) this.showTradeoff(parts);
     if (parts.views) {
       this.look.replaceChildren(...parts.views.values.map((value) => h("option", { value }, value)));
       this.look.value = parts.views.value;
@@ -77,6 +76,13 @@ class View {
       if (parts.say.rest) this.live.textContent = parts.say.text; // spoken once the knob rests
     }
     this.root.dataset.shown = 1 + Number(this.root.dataset.shown || 0);
+  }
+
+  showTradeoff({ trail: visited }) {
+    const { tradeoff, trail, shipped, beside, title } = this.parts;
+    const text = [tradeoff, beside, shipped].map((part) => part.text).join(" ");
+    const fresh = visited && visited.length === 1 && visited[0].points.length === 1;
+    this.tradeoff.plot.show({ ...tradeoff, text, trail, shipped, beside: beside.points, method: title.title, fresh });
   }
 
   showTitle(card) {

@@ -1,7 +1,7 @@
 // The method's own picture: each kind is drawn here once, for all methods.
 
-function pictureView(part, paint) {
-  return (PICTURES[part.kind] || noPicture)(part, paint);
+function pictureView(part, paint, size) {
+  return (PICTURES[part.kind] || noPicture)(part, paint, size);
 }
 
 function noPicture(part, paint) {
@@ -132,7 +132,7 @@ function crossedOut(corners, paint) {
 function tilesPicture(part, paint) {
   const [count, height, width] = part.shape;
   const bytes = Uint8Array.from(atob(part.bytes), (letter) => letter.charCodeAt(0));
-  const across = Math.ceil(Math.sqrt((count * height * 1.6) / width));
+  const across = Math.min(count, Math.ceil(Math.sqrt((count * height * 1.6) / width)));
   const down = Math.ceil(count / across);
   const gap = count > 1 ? 1 : 0;
   const z = Array.from({ length: down * (height + gap) }, () => new Array(across * (width + gap)).fill(null));
@@ -171,6 +171,8 @@ const PICTURES = {
   histogram: histogramPicture,
   spectrum: spectrumPicture,
   codes: codesPicture,
+  lines: linesPicture,
+  mask: maskPicture,
   matrix: tilesPicture,
   filters: tilesPicture,
   images: tilesPicture,

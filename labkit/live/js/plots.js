@@ -49,7 +49,7 @@ function drawNext() {
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false };
 
 class Plot {
-  // build(part, colours) returns {data, layout}; part.text is the picture in words.
+  // build(part, colours, {width, height}) returns {data, layout}; part.text is the picture in words.
   constructor(model, root, element, build) {
     Object.assign(this, { root, element, build, part: null });
     this.canvas = h("div", { class: "lk-canvas" });
@@ -77,7 +77,7 @@ class Plot {
     const height = this.element.clientHeight;
     if (!this.library || !this.part || this.gone || width < 40 || height < 40) return;
     const paint = colours(this.root);
-    const { data, layout } = this.build(this.part, paint);
+    const { data, layout } = this.build(this.part, paint, { width, height });
     await this.library.react(this.canvas, data, frame(layout, paint, width, height), CONFIG);
     this.element.dataset.drawn = 1 + Number(this.element.dataset.drawn || 0);
   }

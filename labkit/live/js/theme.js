@@ -1,6 +1,7 @@
 // Colours: the style sheet holds them, the plots read them from there.
 
-const COLOURS = ["text", "quiet", "grid", "data", "pale", "finger", "original", "surface"];
+const LINES = ["line0", "line1", "line2", "line3", "line4", "line5"];
+const COLOURS = ["text", "quiet", "grid", "data", "pale", "finger", "original", "surface", "track", "big", ...LINES];
 
 function colours(root) {
   const style = getComputedStyle(root);

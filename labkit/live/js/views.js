@@ -42,12 +42,25 @@ function shippedTraces({ lines, papers }, method, paint) {
   return [...pale, ...hollow];
 }
 
+// Another method at the same value of the knob: hollow while it is an estimate, pale until it is there.
+function otherTrace({ name, now, mark, estimate, late }, paint) {
+  const color = hue(mark, paint);
+  return {
+    x: [now[0] / KB], y: [now[1]], mode: "markers", opacity: late ? 0.35 : 1,
+    error_y: {
+      type: "data", symmetric: false, color, thickness: 1, width: 4, array: [now[3] - now[1]], arrayminus: [now[1] - now[2]],
+    },
+    marker: { symbol: SYMBOLS[mark % SYMBOLS.length] + (estimate ? "-open" : ""), size: 12, color, line: { width: estimate ? 2 : 0, color } },
+    hovertemplate: `${name}${estimate ? " (estimate)" : ""}: %{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
+  };
+}
+
 // Accuracy against bytes. The axes grow when a point leaves them and never shrink, so that nothing jumps.
 function tradeoffView() {
   let span = null;
-  return (part, paint) => {
-    const { now, original, guess, trail, shipped } = part;
-    const points = [now, original, ...shipped.papers.map((mark) => mark.point), ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
+  return (part, paint, { height }) => {
+    const { now, original, guess, trail, shipped, beside } = part;
+    const points = [now, original, ...beside.map((other) => other.now), ...shipped.papers.map((mark) => mark.point), ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
     const key = String(original);
     if (!span || span.key !== key || part.fresh)
       span = { key, low: original[0] / 16, high: original[0] * 1.5, floor: Math.min(original[1] - 14, 82) };
@@ -79,6 +92,7 @@ function tradeoffView() {
     });
     data.push(labelled(original, "original ", "star", 18, paint.original, "middle left"));
     if (guess) data.push(labelled(guess, "  your guess", "diamond", 14, paint.text, "middle right"));
+    data.push(...beside.map((other) => otherTrace(other, paint)));
     data.push({
       x: [now[0] / KB],
       y: [now[1]],
@@ -98,9 +112,15 @@ function tradeoffView() {
     const low = span.low / KB;
     const high = span.high / KB;
     const ticks = steps(low, high, 9);
+    const named = [{ name: part.method, now, mark: -1 }, ...beside].map((other) => ({
+      x: Math.log10(other.now[0] / KB), y: other.now[1], text: other.name,
+      colour: other.mark < 0 ? paint.big : hue(other.mark, paint),
+    }));
+    const left = Math.log(now[0] / span.low) > 0.6 * Math.log(span.high / span.low);
     return {
       data,
       layout: {
+        annotations: beside.length ? names(named, { range: [span.floor, ceiling], height: height - 50, left }) : [],
         xaxis: {
           type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks,
           ticktext: ticks.map((value) => value.toLocaleString("en")), title: "size of the saved file, KB (log)",

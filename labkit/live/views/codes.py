@@ -6,7 +6,7 @@ import numpy as np
 
 from labkit import layers
 from labkit.codes import CodeTable, code_table
-from labkit.live.bench import Result
+from labkit.live.result import Result
 from labkit.methods import Picture
 
 NAME = "code lengths"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.live.bench import Result, Subject
+from labkit.live.result import Result, Subject
 
 PICTURES = 10
 

@@ -63,6 +63,13 @@ def _tiles(values: np.ndarray, shown: Picture) -> dict:
     return _bytes(values, rows=values.shape[1], columns=values.shape[2]) | {"marks": marks}
 
 
+def _mask(values: np.ndarray, shown: Picture) -> dict:
+    values = values.reshape(-1, *values.shape[-2:])
+    least = values.max() / 127  # one step above none: what is left must not round to nothing
+    values = np.where(values > 0, np.maximum(values, least), 0)
+    return _bytes(values, rows=values.shape[1], columns=values.shape[2])
+
+
 def _bytes(values: np.ndarray, rows: int, columns: int) -> dict:
     """Send numbers as one byte each, 128 for zero, so that the colour of zero is always the same."""
     top = float(np.abs(values).max()) or 1.0
@@ -85,6 +92,7 @@ _DRAW = {
     "spectrum": _curve,
     "codes": _codes,
     "matrix": _matrix,
+    "mask": _mask,
     "filters": _tiles,
     "images": _tiles,
 }

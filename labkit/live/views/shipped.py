@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from labkit.benchmark import published, results
 from labkit.benchmark.results import Series
-from labkit.live.bench import OWN, Choice
+from labkit.live.result import OWN, Choice
 from labkit.live.views import words
 
 

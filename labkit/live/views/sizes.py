@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.live.bench import Result, Subject
+from labkit.live.result import Result, Subject
 from labkit.live.views import words
 
 BARS = 8

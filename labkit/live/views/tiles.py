@@ -8,7 +8,7 @@ import torch
 
 from labkit import layers
 from labkit.codes import code_tables
-from labkit.live.bench import Result, Subject
+from labkit.live.result import Result, Subject
 from labkit.live.views import words
 from labkit.measure import parameters
 
@@ -34,7 +34,7 @@ def tiles(subject: Subject, result: Result, split: str) -> list[dict]:
 
 def accuracy(subject: Subject, result: Result, split: str) -> dict:
     """Show the accuracy with its 95 % interval, and the change against the original."""
-    best, reference = result.accuracy or result.estimate, subject.evaluator.reference.value
+    best, reference = result.best, subject.evaluator.reference.value
     half = (best.high - best.low) / 2
     about = "" if result.complete else "≈ "
     return {

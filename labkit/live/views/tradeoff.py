@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from labkit.live.bench import Result, Subject
+from labkit.live.result import Result, Subject
 from labkit.live.views import words
 
 TRAIL = 40  # points
@@ -36,7 +36,7 @@ class Trail:
 
 def tradeoff(subject: Subject, result: Result, split: str, guess: tuple[int, float] | None) -> dict:
     """Return the moving point with its interval, the original and the learner's guess."""
-    best, original = result.accuracy or result.estimate, subject.evaluator.reference.value
+    best, original = result.best, subject.evaluator.reference.value
     point = [result.size.total, *(round(100 * share, 2) for share in (best.value, best.low, best.high))]
     text = (
         f"Accuracy against file size. Original: {words.percent(original)} at {words.size(subject.size.total)}. "

@@ -1,0 +1,63 @@
+// Pictures of the layers themselves: which weights are left, and what each layer tolerates alone.
+
+// The share that is left in each cell: grey where nothing is, and the more the stronger.
+function maskPicture(part, paint) {
+  const { data, layout } = tilesPicture(part, paint);
+  const [count, height, width] = part.shape;
+  const few = 0.5 / 127; // a cell in which anything is left has at least the byte above zero
+  const scale = [[0, paint.track], [few, paint.track], [few, paint.pale], [1, paint.data]];
+  const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
+  Object.assign(data[0], {
+    zmin: 0, colorscale: scale, showscale: true, hovertemplate: "%{z:.1%} left<extra></extra>",
+    colorbar: {
+      thickness: 10, outlinewidth: 0, tickfont: { color: paint.quiet },
+      tickvals: [0, part.top / 2, part.top], ticktext: ["none", percent(part.top / 2), percent(part.top)],
+    },
+  });
+  if (count > 1 || height === width) {
+    layout.xaxis.constrain = layout.yaxis.constrain = "domain";
+    layout.yaxis.scaleanchor = "x";
+  }
+  return { data, layout };
+}
+
+// A line for each layer, told apart by hue, dash and marker, with its name at the end where the knob is strong.
+function linesPicture(part, paint, { width, height }) {
+  const last = part.shown.length - 1;
+  const left = part.strong === "left";
+  const known = [part.whole, ...part.lines.flatMap((line) => line.values)];
+  const range = [Math.max(0, Math.min(...known) - 4), Math.min(101, Math.max(...known) + 3)];
+  const room = 34 + 6.2 * Math.min(20, Math.max(0, ...part.lines.map((line) => line.name.length)));
+  const widest = 7 * Math.max(...part.shown.map((text) => text.length)) + 12;
+  const every = Math.ceil((part.shown.length * widest) / (width - room - 50));
+  const ticks = part.shown.map((_, index) => index).filter((index) => (left ? index : last - index) % every === 0);
+  const ends = part.lines.map(({ name, at, values }, index) => {
+    const end = left ? 0 : at.length - 1;
+    return { x: at[end], y: values[end], text: name, colour: hue(index, paint) };
+  });
+  const lines = part.lines.map(({ name, at, values }, index) => ({
+    x: at, y: values, mode: "lines+markers", customdata: at.map((place) => part.shown[place]),
+    line: { color: hue(index, paint), dash: DASHES[(index + Math.floor(index / HUES)) % DASHES.length], width: 2 },
+    marker: { symbol: SYMBOLS[index % SYMBOLS.length], size: 7, color: hue(index, paint) },
+    hovertemplate: `${name} at %{customdata}: %{y:.1f} %<extra></extra>`,
+  }));
+  const tolerated = {
+    x: [0, last], y: [part.whole - 1, part.whole - 1], mode: "lines", hoverinfo: "skip",
+    line: { color: paint.quiet, dash: "dot", width: 1 },
+  };
+  const note = {
+    x: left ? 0 : last, y: part.whole - 1, text: "one point less", showarrow: false, xanchor: left ? "left" : "right",
+    yanchor: "top", font: { color: paint.quiet, size: 11 },
+  };
+  return {
+    data: [tolerated, ...lines],
+    layout: {
+      margin: { l: left ? room : 52, r: left ? 48 : room, t: 8, b: 42 },
+      xaxis: {
+        title: part.x, range: [-0.3, last + 0.3], tickvals: ticks, ticktext: ticks.map((index) => part.shown[index]), tickangle: 0,
+      },
+      yaxis: { title: part.y, range, nticks: 7, side: left ? "right" : "left" },
+      annotations: [note, ...names(ends, { range, height: height - 50, left })],
+    },
+  };
+}
