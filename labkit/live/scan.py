@@ -11,6 +11,7 @@ from labkit.live.result import Base, Subject
 from labkit.methods import Curve
 
 POINT_S = 0.04  # for the accuracy of one point: a key press must not wait long for it
+PICTURES = 300  # but at least so many: then it is known to about a point where little is lost
 
 
 class Scan:
@@ -35,7 +36,7 @@ class Scan:
         yield from sensitivity.scan(self.base.model, curve.method, data, measure=self._measure)
 
     def _measure(self, model: nn.Module) -> float:
-        estimate = self._subject().evaluator.estimate(model, POINT_S)
+        estimate = self._subject().evaluator.estimate(model, POINT_S, PICTURES)
         self.images = min(self.images or estimate.images, estimate.images)
         return estimate.value
 

@@ -27,7 +27,7 @@ def test_a_scan_finds_what_each_layer_loses_and_is_kept(panel):
     )
     for layer, bits in (("fc1", 1), ("fc3", 2)):
         model = KMeans().prepare(zoo.load(NET), where=layer).at(bits)
-        assert found[layer][bits] == pytest.approx(accuracy(model, data.load()).value, abs=0.04)
+        assert found[layer][bits] == pytest.approx(accuracy(model, data.load()).value, abs=0.1)
     part = panel._stage.parts["picture"]
     assert part["kind"] == "lines" and part["strong"] == "left" and part["shown"] == list("12345678")
     assert part["lines"][0]["values"] == [round(100 * found["fc1"][bits], 1) for bits in range(1, 9)]
