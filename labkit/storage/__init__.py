@@ -3,10 +3,11 @@
     bytes = structure + sum over layers of their streams,  and that is what os.path.getsize says.
 
 Each tensor is one stream, written in the shortest of a few lossless forms: floating point numbers as
-they are or in 16 bits where that is exact (`floats`), whole numbers packed to their bits or
-Huffman-coded (`integers`, `symbols`, `huffman`), ascending positions as gaps. The tables of Huffman
-codes count to the stream, and so to its layer. "structure" is all that is not a stream: the
-safetensors header, the checksum, and the compressed tree of names, kinds and shapes.
+they are, in 16 bits where that is exact, or as codes into a table of the few that occur (`floats`),
+whole numbers packed to their bits or Huffman-coded (`integers`, `symbols`, `huffman`), ascending
+positions as gaps. The tables of Huffman codes count to the stream, and so to its layer. "structure" is
+all that is not a stream: the safetensors header, the checksum, and the compressed tree of names, kinds
+and shapes.
 
 A file names layers and Weights, and only those of fixed tables are built (`kinds`, `Weight.enrolled`).
 """
