@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -134,6 +135,62 @@ def test_colours_follow_the_theme_and_the_layout_holds_at_1000_pixels(opened, pa
     page.screenshot_of("panel-dark-1000")
     page.tab.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
     page.tab.wait_for_selector(".lk-panel[data-theme=light]")
+
+
+COMPARE = """from labkit.live import explore
+from labkit.pruning import Magnitude
+panel = explore('LeNet-300-100', [Magnitude(), Magnitude('layer'), Magnitude('deviation')], beside=True)
+panel"""
+# The names that are painted beside points, and the heights at which they stand.
+NAMES = """() => [...document.querySelectorAll('.lk-plot-tradeoff .annotation-text')].map(
+    text => [text.textContent, Math.round(text.getBoundingClientRect().y)])"""
+# How many points are painted in the second view's lines.
+POINTS = "() => document.querySelectorAll('.lk-plot-picture .scatterlayer .point').length"
+TITLED = "start => document.querySelector('.lk-view-picture .lk-view-title').textContent.startsWith(start)"
+
+
+def test_methods_side_by_side_the_mask_and_the_scan_that_fills_in(lab, page):
+    notebook = page.open_notebook(lab, lab.write("compare.ipynb", COMPARE))
+    notebook.run()
+    drawn(page)
+    page.tab.locator(".lk-panel").evaluate("panel => panel.scrollIntoView()")
+    knob = page.tab.locator(RANGE)
+    box = knob.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.tab.mouse.move(box["x"] + 11, y)
+    page.tab.mouse.down()
+    for step in range(1, 31):
+        page.tab.mouse.move(box["x"] + 11 + (box["width"] - 22) * 11 / 20 * step / 30, y)
+    page.tab.mouse.up()
+    at_rest(page, "sparsity 90 %")
+    label = "document.querySelector('.lk-plot-tradeoff').getAttribute('aria-label')"
+    page.tab.wait_for_function(f"() => {label}.includes('At the same value: Magnitude pruning, ')")
+    page.tab.wait_for_function(f"() => ({NAMES})().length === 3")
+    heights = sorted(height for _, height in page.tab.evaluate(NAMES))
+    assert all(low + 10 <= high for low, high in pairwise(heights)), "names cover each other"
+    page.screenshot_of("panel-beside")
+
+    look = page.tab.get_by_label("second view")
+    look.select_option("mask")
+    page.tab.wait_for_function(TITLED, arg="fc1: 19,044 of 235,200 weights are left")
+    page.tab.wait_for_selector(".lk-plot-picture .heatmaplayer image")
+    page.screenshot_of("panel-mask")
+    look.select_option("sensitivity")
+    page.tab.wait_for_function(f"() => ({POINTS})() > 5")
+    page.screenshot_of("panel-sensitivity-filling")
+    page.tab.wait_for_function(
+        "start => (" + TITLED + ")(start) && (" + POINTS + ")() >= 63", arg="Each layer alone: 63 points"
+    )
+    assert "at most one point up to: fc1" in page.tab.get_attribute(".lk-plot-picture", "aria-label")
+    page.screenshot_of("panel-sensitivity")
+    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+    page.tab.wait_for_selector(".lk-panel[data-theme=dark]")
+    page.tab.wait_for_timeout(500)
+    page.screenshot_of("panel-sensitivity-dark")
+    knob.press("End")
+    at_rest(page, "sparsity 99.9 %")
+    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.close()
 
 
 COUNT = """
