@@ -13,12 +13,12 @@ from labkit import adopt, data
 from labkit.layers import leaves
 from labkit.lowrank import SVD
 from labkit.methods import Knob
-from labkit.pruning import LAMP, Magnitude, OptimalBrainDamage, PruneRetrain, Random
+from labkit.pruning import LAMP, Magnitude, OptimalBrainDamage, OptimalBrainSurgeon, PruneRetrain, Random
 from labkit.quantization import KMeans
 from labkit.train import Recipe
 
 COMPOSED = [SVD, Magnitude, KMeans]
-METHODS = [*COMPOSED, Random, OptimalBrainDamage, LAMP, PruneRetrain]
+METHODS = [*COMPOSED, Random, OptimalBrainDamage, OptimalBrainSurgeon, LAMP, PruneRetrain]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from labkit.pruning.hashed import HashedNets
 from labkit.pruning.lamp import LAMP
 from labkit.pruning.magnitude import Magnitude
 from labkit.pruning.obd import OptimalBrainDamage
+from labkit.pruning.obs import OptimalBrainSurgeon
 from labkit.pruning.random import Random
 from labkit.pruning.rivals import LowRankFixed, Narrower, RandomEdges
 from labkit.pruning.rounds import PruneRetrain
@@ -20,6 +21,7 @@ METHODS = (
     Magnitude,
     Random,
     OptimalBrainDamage,
+    OptimalBrainSurgeon,
     PruneRetrain,
     FilterPruning,
     HashedNets,
