@@ -41,6 +41,27 @@ AIMS = {
         sharing=_SHARING,
         teacher="LeNet-5",
     ),
+    "LeNet-300-100-paper-error": Aim(
+        network="LeNet-300-100",
+        says="the paper's error",
+        density=0.0115,
+        clusters={"fc1": 6, "fc2": 6, "fc3": 12},
+        biases=8,
+        pruning=_PRUNING,
+        sharing=_SHARING,
+        teacher="LeNet-5",
+    ),
+    "LeNet-5-no-loss": Aim(
+        network="LeNet-5",
+        says="no loss",
+        density=0.036,
+        clusters={"conv1": 16, "conv2": 8, "fc1": 8, "fc2": 8},
+        biases=8,
+        pruning=Recipe(epochs=20, learning_rate=0.05, weight_decay=1e-4, warmup=0.1, shift=2, bfloat16=True),
+        sharing=Recipe(epochs=3, learning_rate=0.01, weight_decay=0, shift=2, bfloat16=True),
+        teacher="LeNet-5",
+        own_start=False,
+    ),
 }
 
 

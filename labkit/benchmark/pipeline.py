@@ -87,7 +87,7 @@ def prune(
     """
     if not 0 < density <= 1:
         raise ValueError(f"density is {density}, but must be above 0 and at most 1: the share of weights that stay")
-    model = copy.deepcopy(model)
+    model = copy.deepcopy(model).to(memory_format=torch.channels_last)  # convolutions train faster so
     schedule = Schedule(model, density, share)
     for _ in Trainer(model, data, recipe, loss, after_step=schedule).run():
         pass
