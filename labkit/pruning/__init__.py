@@ -16,6 +16,7 @@ from labkit.pruning.obs import OptimalBrainSurgeon
 from labkit.pruning.random import Random
 from labkit.pruning.rivals import LowRankFixed, Narrower, RandomEdges
 from labkit.pruning.rounds import PruneRetrain
+from labkit.pruning.softsharing import SoftWeightSharing
 
 METHODS = (
     Magnitude,
@@ -25,6 +26,7 @@ METHODS = (
     PruneRetrain,
     FilterPruning,
     HashedNets,
+    SoftWeightSharing,
     DeepCompression,
     LAMP,
 )
