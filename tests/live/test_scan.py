@@ -119,7 +119,7 @@ def test_it_fills_in_while_idle_gives_way_to_the_knob_and_wait_does_not_wait_for
 @pytest.fixture
 def deep(panel):
     """A scan of a network with many layers, filled with made-up numbers."""
-    scan = Scan(KMeans().prepare(zoo.load(NET)), Base(zoo.load(NET)), lambda: panel._stage.subject)
+    scan = Scan(Magnitude().prepare(zoo.load(NET)), Base(zoo.load(NET)), lambda: panel._stage.subject)
     scan.points = [(f"block{index}.conv", value, 0.5) for index in range(22) for value in scan.knob.values]
     return scan
 

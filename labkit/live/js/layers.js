@@ -25,20 +25,22 @@ function maskPicture(part, paint) {
 function linesPicture(part, paint, { width, height }) {
   const last = part.shown.length - 1;
   const left = part.strong === "left";
-  const known = [part.whole, ...part.lines.flatMap((line) => line.values)];
-  const range = [Math.max(0, Math.min(...known) - 4), Math.min(101, Math.max(...known) + 3)];
+  const many = part.lines.length > 8;
+  const all = [part.whole, ...part.lines.flatMap((line) => line.values)].filter((value) => value !== null);
+  const range = [Math.max(0, Math.min(...all) - 4), Math.min(101, Math.max(...all) + 3)];
   const room = 34 + 6.2 * Math.min(20, Math.max(0, ...part.lines.map((line) => line.name.length)));
   const widest = 7 * Math.max(...part.shown.map((text) => text.length)) + 12;
   const every = Math.ceil((part.shown.length * widest) / (width - room - 50));
   const ticks = part.shown.map((_, index) => index).filter((index) => (left ? index : last - index) % every === 0);
-  const ends = part.lines.map(({ name, at, values }, index) => {
-    const end = left ? 0 : at.length - 1;
-    return { x: at[end], y: values[end], text: name, colour: hue(index, paint) };
+  const ends = part.lines.map(({ name, values }, index) => {
+    const known = values.flatMap((value, place) => (value === null ? [] : [place]));
+    const x = left ? known[0] : known[known.length - 1];
+    return { x, y: values[x], text: name, colour: hue(index, paint) };
   });
-  const lines = part.lines.map(({ name, at, values }, index) => ({
-    x: at, y: values, mode: "lines+markers", customdata: at.map((place) => part.shown[place]),
-    line: { color: hue(index, paint), dash: DASHES[(index + Math.floor(index / HUES)) % DASHES.length], width: 2 },
-    marker: { symbol: SYMBOLS[index % SYMBOLS.length], size: 7, color: hue(index, paint) },
+  const lines = part.lines.map(({ name, values }, index) => ({
+    x: values.map((_, place) => place), y: values, mode: "lines+markers", connectgaps: true, customdata: part.shown,
+    line: { color: hue(index, paint), dash: DASHES[(index + Math.floor(index / HUES)) % DASHES.length], width: many ? 1.3 : 2 },
+    marker: { symbol: SYMBOLS[index % SYMBOLS.length], size: many ? 5 : 7, color: hue(index, paint) },
     hovertemplate: `${name} at %{customdata}: %{y:.1f} %<extra></extra>`,
   }));
   const tolerated = {
@@ -46,7 +48,7 @@ function linesPicture(part, paint, { width, height }) {
     line: { color: paint.quiet, dash: "dot", width: 1 },
   };
   const note = {
-    x: left ? 0 : last, y: part.whole - 1, text: "one point less", showarrow: false, xanchor: left ? "left" : "right",
+    x: left ? last : 0, y: part.whole - 1, text: "−1 point", showarrow: false, xanchor: left ? "right" : "left",
     yanchor: "top", font: { color: paint.quiet, size: 11 },
   };
   return {

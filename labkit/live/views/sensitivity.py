@@ -42,9 +42,8 @@ def axis(knob: Knob, curves: Curves) -> list[float]:
 
 
 def line(name: str, curve: dict[float, float], values: list[float]) -> dict:
-    """Return the points of a layer in the order of the axis."""
-    at = sorted((values.index(value), _percent(accuracy)) for value, accuracy in curve.items())
-    return {"name": name, "at": [place for place, _ in at], "values": [accuracy for _, accuracy in at]}
+    """Return the accuracies of a layer along the axis, None where they are not known."""
+    return {"name": name, "values": [_percent(curve[value]) if value in curve else None for value in values]}
 
 
 def words(curves: Curves, knob: Knob, reference: float) -> str:
