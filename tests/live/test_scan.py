@@ -31,7 +31,9 @@ def test_a_scan_finds_what_each_layer_loses_and_is_kept(panel):
     part = panel._stage.parts["picture"]
     assert part["kind"] == "lines" and part["strong"] == "left" and part["shown"] == list("12345678")
     assert part["lines"][0]["values"] == [round(100 * found["fc1"][bits], 1) for bits in range(1, 9)]
-    held = strongest(found, 0.01, panel._stage.subject.evaluator.reference.value)
+    reference = panel._bench.scan(panel._stage.result.choice, panel._stage.base).reference
+    assert reference == pytest.approx(panel._stage.subject.evaluator.reference.value, abs=0.01)
+    held = strongest(found, 0.01, reference)
     assert all(f"{layer} {bits}" in part["text"] for layer, bits in held.items())
     before = len(panel._bench._scans)
     panel.look("what the method did").set(method="Magnitude pruning").wait().set(method="k-means codebook").wait()
