@@ -66,7 +66,7 @@ def test_all_layers_share_the_means_of_one_mixture(network, components, tmp_path
 
 def test_training_brings_weights_and_means_together(network, few):
     curve = SoftWeightSharing(tau=0.5).prepare(network)
-    start = curve.fitted(8)
+    start = next(iter(curve.fits.values())).fits.mixture(8)
     means = start.means.clone()
     steps = list(curve.train(8, few, BRIEF))
     assert [progress.step for progress, _ in steps] == [10, 20, 30, 40]
@@ -74,7 +74,7 @@ def test_training_brings_weights_and_means_together(network, few):
     trained = steps[-1][1]
     assert all(isinstance(layer.weight, Sparse) for layer in layers(trained).values())
     assert set(values(trained).tolist()) - {0.0} - set(means.tolist()), "the means have moved"
-    assert torch.equal(network[1].weight(), curve.values["1.weight"]), "the original is left alone"
+    assert torch.equal(network[1].weight(), curve.fits["1.weight"].values), "the original is left alone"
 
 
 def test_a_higher_price_brings_weights_nearer_to_their_means(network, few, monkeypatch):
