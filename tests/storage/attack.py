@@ -6,7 +6,7 @@ from torch import nn
 from labkit import layers
 from labkit.grid import Grid
 from labkit.storage import container
-from labkit.weights import Affine, Codebook, Dense, LowRank, Sparse
+from labkit.weights import Affine, Codebook, Hashed, LowRank, Sparse
 
 
 def small_network():
@@ -20,7 +20,9 @@ def small_network():
     convolution = layers.Conv2d(even, torch.randn(4), padding=1, grid=Grid(8, 0.1, 3))
     few = torch.tensor([0.1, -0.0, 2.0]).repeat(4)
     tied = layers.Linear(low, few, grid=Grid(4, 0.3, 7, symmetric=True))
-    row = nn.Sequential(tied, nn.ReLU(), layers.Linear(low), layers.Linear(Dense(torch.randn(3, 12))), nn.Dropout(0.5))
+    row = nn.Sequential(
+        tied, nn.ReLU(), layers.Linear(low), layers.Linear(Hashed(torch.randn(5), 3, (3, 12))), nn.Dropout(0.5)
+    )
     return nn.Sequential(layers.Linear(sparse), Grid(2, 1.5, 1), row, convolution, nn.BatchNorm2d(4), nn.MaxPool2d(2))
 
 
