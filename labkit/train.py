@@ -120,14 +120,19 @@ class Trainer:
         after_step: Callable[[nn.Module, Progress], None] | None = None,
         device: torch.device | str = "cpu",
     ):
-        self.model, self.data, self.recipe = model.to(device), data, recipe
+        self.data, self.recipe = data, recipe
         self.loss, self.penalty, self.after_step = loss, penalty, after_step
         self.device = torch.device(device)
         self.epoch = 0
+        self.go_on_with(model)
+
+    def go_on_with(self, model: nn.Module) -> None:
+        """Train this network from here on, in the same cycle of the learning rate: its momentum starts at 0."""
+        self.model = model.to(self.device)
         self.weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not self.weights:
             raise ValueError("the model has nothing to train: no parameter requires a gradient")
-        self.optimiser = make_optimiser(recipe, by_sharing(model, self.weights))
+        self.optimiser = make_optimiser(self.recipe, by_sharing(model, self.weights))
 
     @property
     def steps(self) -> int:

@@ -17,6 +17,7 @@ from labkit.pruning.random import Random
 from labkit.pruning.rivals import LowRankFixed, Narrower, RandomEdges
 from labkit.pruning.rounds import PruneRetrain
 from labkit.pruning.softsharing import SoftWeightSharing
+from labkit.pruning.ssl import StructuredSparsity
 
 METHODS = (
     Magnitude,
@@ -25,6 +26,7 @@ METHODS = (
     OptimalBrainSurgeon,
     PruneRetrain,
     FilterPruning,
+    StructuredSparsity,
     HashedNets,
     SoftWeightSharing,
     DeepCompression,
