@@ -13,12 +13,30 @@ from labkit import adopt, data
 from labkit.layers import leaves
 from labkit.lowrank import SVD
 from labkit.methods import Knob
-from labkit.pruning import LAMP, Magnitude, OptimalBrainDamage, OptimalBrainSurgeon, PruneRetrain, Random
+from labkit.pruning import (
+    LAMP,
+    FilterPruning,
+    Magnitude,
+    OptimalBrainDamage,
+    OptimalBrainSurgeon,
+    PruneRetrain,
+    Random,
+    StructuredSparsity,
+)
 from labkit.quantization import KMeans
 from labkit.train import Recipe
 
 COMPOSED = [SVD, Magnitude, KMeans]
-METHODS = [*COMPOSED, Random, OptimalBrainDamage, OptimalBrainSurgeon, LAMP, PruneRetrain]
+METHODS = [
+    *COMPOSED,
+    Random,
+    OptimalBrainDamage,
+    OptimalBrainSurgeon,
+    LAMP,
+    PruneRetrain,
+    FilterPruning,
+    StructuredSparsity,
+]
 
 
 @pytest.fixture(scope="module")
