@@ -67,6 +67,13 @@ def walk(net: fx.GraphModule, images: Tensor) -> tuple[dict[str, Channels], dict
 
     Returns by path the channels that each layer makes and each batch normalisation scales, and the flow
     that each layer reads. Raises ValueError where the network does not take the pictures.
+
+    >>> from labkit.folding import trace
+    >>> from labkit.layers import adopt
+    >>> model = adopt(nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(12, 2)))
+    >>> owned, read = walk(trace(model), torch.zeros(2, 1, 4, 4))
+    >>> read["2"].channels is owned["0"], read["2"].spread, owned["2"].fixed
+    (True, 4, True)
     """
     try:
         with torch.no_grad():

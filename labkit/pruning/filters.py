@@ -93,7 +93,11 @@ class FilterCurve(Curve):
 
 
 class FilterPruning(Method):
-    """Remove the filters with the smallest sum of |weights|, the same share in each layer."""
+    """Remove the filters with the smallest sum of |weights|, the same share in each layer (Li 2017).
+
+    With `where`, only the filters of one layer go, and those that hang together with them. Raises ValueError
+    for a layer whose outputs must stay, such as the last one.
+    """
 
     title = "Filter pruning"
     idea = "The filters with the smallest weights are removed, with all that reads them: the network gets thinner."
@@ -117,7 +121,11 @@ class FilterPruning(Method):
 
 
 def gone(group: Group, share: float) -> int:
-    """Return how many filters of a group a share is; one stays always."""
+    """Return how many filters of a group go at a share; one stays always.
+
+    >>> gone(Group(("conv1",), (), (), 20), 0.25)
+    5
+    """
     return min(round(share * group.width), group.width - 1)
 
 
