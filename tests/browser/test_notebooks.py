@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from labkit import quantization
@@ -33,17 +35,24 @@ def test_voila_shows_the_first_notebook_without_code(voila, page):
     page.screenshot_of("notebook-00-voila")
 
 
+@contextlib.contextmanager
+def panel_of(lab, page, number, cells, said):
+    """Open some cells of a notebook, and wait until the panel that the last of them shows has said something."""
+    path = next(path for path in build.masters(build.ROOT) if path.stem.startswith(number))
+    source = "\n".join(cell.source for cell in master.read(path) if cell.name in cells)
+    notebook = page.open_notebook(lab, lab.write(f"{number}-{cells[-1]}.ipynb", source))
+    notebook.run()
+    page.tab.wait_for_function(DRAWN)
+    page.tab.wait_for_function(SAID, arg=said)
+    yield page.tab
+    notebook.close()
+
+
 @pytest.fixture
 def quantized(lab, page):
     """The first panel of notebook 01, with all methods of its section."""
-    path = next(path for path in build.masters(build.ROOT) if path.stem.startswith("01_"))
-    cell = next(cell for cell in master.read(path) if cell.name == "panel")
-    notebook = page.open_notebook(lab, lab.write("quantization.ipynb", cell.source))
-    notebook.run()
-    page.tab.wait_for_function(DRAWN)
-    page.tab.wait_for_function(SAID, arg="4 bits")
-    yield page.tab
-    notebook.close()
+    with panel_of(lab, page, "01", ["panel"], "4 bits") as tab:
+        yield tab
 
 
 def test_every_method_of_the_section_can_be_chosen_and_shows_its_picture(quantized, page):
@@ -65,3 +74,24 @@ def test_code_lengths_are_shown_against_the_entropy(quantized, page):
     assert "entropy" in quantized.text_content(".lk-view-picture .lk-view-title")
     assert "Shipped and published" in quantized.get_attribute(".lk-plot-tradeoff", "aria-label")
     page.screenshot_of("notebook-01-code-lengths")
+
+
+def test_four_criteria_move_together_and_the_mask_shows_where_the_network_looks(lab, page):
+    with panel_of(lab, page, "02", ["panel"], "sparsity 80 %") as tab:
+        tab.locator(RANGE).first.press("ArrowRight")
+        tab.wait_for_function(SAID, arg="sparsity 85 %")
+        for method in ("Optimal Brain Damage", "Optimal Brain Surgeon", "Random pruning"):
+            tab.wait_for_selector(f".lk-plot-tradeoff[aria-label*='{method}']")
+        tab.get_by_label("second view").select_option("mask")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='fc1']")
+        assert tab.is_hidden(".lk-alert")
+        page.screenshot_of("notebook-02-criteria")
+
+
+def test_filters_are_crossed_out_and_the_network_gets_thinner(lab, page):
+    with panel_of(lab, page, "02", ["panel", "filter-panel"], "filters 10 %") as tab:
+        tab.locator(RANGE).last.press("ArrowRight")
+        tab.wait_for_function(SAID, arg="filters 15 %")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='crossed out']")
+        assert tab.is_hidden(".lk-alert")
+        page.screenshot_of("notebook-02-filters")

@@ -11,10 +11,10 @@ from labkit import storage
 from labkit.course.checks import NotYet
 
 
-def saved(small: object) -> tuple[int, nn.Module]:
+def saved(small: object, asked: str = "compress(model)") -> tuple[int, nn.Module]:
     """Return the bytes of a learner's network on disk, and the network loaded again; raise NotYet for anything else."""
     if not isinstance(small, nn.Module):
-        raise NotYet(f"compress(model) gave {type(small).__name__}, but should give a network: is a `return` missing?")
+        raise NotYet(f"{asked} gave {type(small).__name__}, but should give a network: is a `return` missing?")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "small.safetensors")
         storage.save(small, path)
