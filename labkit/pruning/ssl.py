@@ -98,7 +98,7 @@ class StructuredSparsity(FilterPruning):
 
     >>> StructuredSparsity(strength=0)
     Traceback (most recent call last):
-    ValueError: strength is 0, but must be above 0: 0.5 halves the filters that the loss does not hold
+    ValueError: strength is 0, but must be above 0, for example 0.2
     """
 
     title = "Structured sparsity learning"
@@ -110,9 +110,7 @@ class StructuredSparsity(FilterPruning):
     measure = "norm of the weights"
     curve = StructuredCurve
 
-    def __init__(self, strength: float = 0.5):
+    def __init__(self, strength: float = 0.2):
         if not strength > 0:
-            raise ValueError(
-                f"strength is {strength!r}, but must be above 0: 0.5 halves the filters that the loss does not hold"
-            )
+            raise ValueError(f"strength is {strength!r}, but must be above 0, for example 0.2")
         self.strength = strength
