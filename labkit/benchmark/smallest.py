@@ -70,7 +70,7 @@ def make(name: str, seed: int, folder: Path = FOLDER, say: Callable[[str], None]
 
 def start(aim: Aim, seed: int, stages: Path) -> nn.Module:
     """Return the dense network from which a file starts: of seed 0 the shipped one, of others one trained alike."""
-    if seed == 0 or not aim.own_start:
+    if seed == 0:
         return zoo.load(aim.network, DATA)
     root = stages / f"dense-seed{seed}"
     if not zoo.checkpoint(aim.network, DATA, root=root).with_suffix(".json").exists():
@@ -84,6 +84,7 @@ def describe(name: str, seed: int, dense: nn.Module, folder: Path = FOLDER) -> d
     """Return the card of a file: what it is, how it was made, and what it has right as it is loaded.
 
     Of both splits it counts the pictures that the file, its dense start ("other"), and only one of them has right.
+    The recipes ran with the card's seed in the place of theirs.
     """
     images, model = load_data(DATA), load(name, seed, folder)
     content = path(name, seed, folder).read_bytes()

@@ -70,10 +70,9 @@ def test_a_file_is_made_again_to_the_byte_and_an_unfinished_run_goes_on(tmp_path
     part, seen = whole.train.take(slice(0, 4000)), whole.validation.take(slice(0, 500))
     monkeypatch.setattr(smallest, "load_data", lambda name: replace(whole, train=part, validation=seen, test=seen))
     short = Recipe(epochs=2, learning_rate=0.02, batch=100)
-    aim = replace(
-        AIMS["LeNet-300-100-no-loss"], density=0.05, pruning=short, sharing=short, teacher="", own_start=False
-    )
+    aim = replace(AIMS["LeNet-300-100-no-loss"], density=0.05, pruning=short, sharing=short, teacher="")
     monkeypatch.setitem(AIMS, "short", aim)
+    monkeypatch.setattr(smallest, "start", lambda aim, seed, stages: zoo.load(aim.network, "MNIST"))
     said = []
     first = smallest.make("short", 1, tmp_path / "one", said.append)
     assert [line.split(": ")[1].split(" ")[0] for line in said] == ["the", "pruning", "training"]
