@@ -78,7 +78,7 @@ class HashedFit:
         """The matrix as the network sees it, made of the few numbers that are stored."""
         weight, n = self.at(share), self.values.numel()
         count = stored(share, n)
-        title = f"{name}: {n / count:g} weights share each number"
+        title = f"{name}: {n / count:.3g} weights share each number"
         text = f"The matrix of {name}: {n:,} weights that use {count:,} stored numbers, {n / count:.3g} to each."
         return matrix(name, self.values if weight is None else numbers(weight), title, text)
 
@@ -99,7 +99,7 @@ class HashedNets(LeafMethod):
     drawback = "The rate is fixed before training, and chance groups the weights: without training little is left."
     paper = "chen2015"
     knob = SHARE
-    recipe = Recipe(epochs=1, learning_rate=0.1)
+    recipe = Recipe(epochs=1, learning_rate=0.2)
 
     def fit(self, leaf: Weight) -> HashedFit:
         return HashedFit(numbers(leaf), draw_seed())
