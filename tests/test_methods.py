@@ -16,11 +16,15 @@ from labkit.methods import Knob
 from labkit.pruning import (
     LAMP,
     FilterPruning,
+    HashedNets,
+    LowRankFixed,
     Magnitude,
     OptimalBrainDamage,
     OptimalBrainSurgeon,
     PruneRetrain,
     Random,
+    RandomEdges,
+    SoftWeightSharing,
     StructuredSparsity,
 )
 from labkit.quantization import KMeans
@@ -36,6 +40,10 @@ METHODS = [
     PruneRetrain,
     FilterPruning,
     StructuredSparsity,
+    HashedNets,
+    SoftWeightSharing,
+    RandomEdges,
+    LowRankFixed,
 ]
 
 

@@ -8,8 +8,8 @@ that is most responsible for it. So one training prunes and quantizes, and how m
 it; the knob says only how many values there are. One mixture serves all layers.
 
 The mixture starts as expectation-maximisation fits it to the trained weights, and learns with an Adam of its own,
-at the rates of the authors' published code but for the precisions. The paper starts wider, and trains ten times as
-long. Where two means come to lie close together, it merges them; here both stay in the codebook.
+at the rates of the authors' published code but for the precisions. That code starts wider, and trains ten times as
+long with a smaller tau. Where two means come to lie close together, it merges them; here both stay in the codebook.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class SoftWeightSharing(Method):
 
     >>> SoftWeightSharing(0)
     Traceback (most recent call last):
-    ValueError: tau is 0, but must be above 0, for example 0.02
+    ValueError: tau is 0, but must be above 0, for example 0.2
     """
 
     title = "Soft weight-sharing"
@@ -166,11 +166,11 @@ class SoftWeightSharing(Method):
     )
     paper = "ullrich2017"
     knob = Knob("components", "values besides zero", (4, 8, 16), 16)
-    recipe = Recipe(epochs=3, learning_rate=5e-4, weight_decay=0, optimiser="adam")
+    recipe = Recipe(epochs=3, learning_rate=4e-3, weight_decay=0, optimiser="adam")
 
-    def __init__(self, tau: float = 0.02):
+    def __init__(self, tau: float = 0.2):
         if not tau > 0:
-            raise ValueError(f"tau is {tau!r}, but must be above 0, for example 0.02")
+            raise ValueError(f"tau is {tau!r}, but must be above 0, for example 0.2")
         self.tau = tau
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> SoftCurve:

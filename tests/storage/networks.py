@@ -5,7 +5,7 @@ from torch import nn
 
 from labkit import layers, zoo
 from labkit.lowrank import SVD
-from labkit.pruning import Magnitude
+from labkit.pruning import HashedNets, Magnitude
 from labkit.quantization import KMeans, Uniform
 from labkit.storage import load, save, size
 
@@ -56,6 +56,9 @@ ROUTES = {
         Uniform(symmetric=False).prepare(Magnitude("layer").prepare(model).at(0.9)).at(3)
     ),
     "clustered, then pruned": lambda model: Magnitude("layer").prepare(KMeans().prepare(model).at(2)).at(0.5),
+    "hashed": lambda model: HashedNets().prepare(model).at(1 / 8),
+    "hashed, then clustered": lambda model: KMeans().prepare(HashedNets().prepare(model).at(1 / 8)).at(4),
+    "factorised, then hashed": lambda model: HashedNets().prepare(SVD().prepare(model, where="fc2").at(4)).at(1 / 4),
 }
 
 
