@@ -54,9 +54,9 @@ AIMS = {
         says="no loss",
         density=0.04,
         clusters={"conv1": 16, "conv2": 8, "fc1": 8, "fc2": 8},
-        biases=8,
+        biases=32,
         pruning=Recipe(epochs=30, learning_rate=0.05, weight_decay=5e-4, warmup=0.1, shift=2, bfloat16=True),
-        sharing=Recipe(epochs=3, learning_rate=0.01, weight_decay=0, shift=2, bfloat16=True),
+        sharing=Recipe(epochs=8, learning_rate=0.02, weight_decay=0, shift=2, bfloat16=True),
         teacher="LeNet-5",
     ),
 }
