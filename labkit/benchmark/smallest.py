@@ -132,7 +132,7 @@ def table(folder: Path = FOLDER) -> Table:
     note = (
         "Means, and in brackets the range of the seeds; p says how likely chance alone sets a file and its dense start "
         "so far apart on the same pictures (McNemar 1947), seed by seed. The settings were chosen on validation. From "
-        "its dense start on, a file is trained for more epochs, and learns the answers of a LeNet-5 too. Times smaller: "
+        "its dense start on, a file is trained for more epochs and learns the answers of a LeNet-5 too. Times smaller: "
         "the dense float32 bytes by all bytes of the file. [S]: read in the paper. "
         f"To load one: labkit.load('{first}')"
     )
