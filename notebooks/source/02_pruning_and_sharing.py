@@ -1,8 +1,8 @@
 # %% [markdown] name="claim"
 # # 02 Pruning and sharing: which weights can go?
 #
-# Nine weights in ten can go, and the network hardly notices, if they are the right ones. Here you find out which they are, how to ask the loss
-# instead of the weights, why zeros alone make nothing faster, and how a network of a megabyte fits into five kilobytes.
+# Nine weights in ten can go, and the network hardly notices, if they are the right ones. Here you find out which they are, how to ask the loss,
+# why zeros alone make nothing faster, and how a network of a megabyte fits into five kilobytes.
 # This is section II-B of the survey [@cheng2018]. It takes about an hour.
 
 # %% name="panel"
@@ -16,10 +16,10 @@ explore("LeNet-300-100", [Magnitude(), OptimalBrainDamage(), OptimalBrainSurgeon
 # ## Move the slider, then guess
 #
 # Four criteria decide which weights go, and all four points move with the slider. Where do they part? Choose **mask** above the second picture:
-# it shows at which pixels the network still looks.
+# at which pixels does the network still look?
 #
 # Now guess **before** you run the next cell. LeNet-5 keeps one weight in twenty, those with the largest magnitudes, and nobody trains it again.
-# How large is the file, and how many answers in a hundred are right? Your guess is the diamond. Then drag to 95 %.
+# How large is the file, and how many answers in a hundred are right? The diamond is your guess. Then drag to 95 %.
 
 # %% name="guess"
 kilobytes, percent = 300, 80  # your guess here
@@ -76,12 +76,11 @@ check("one threshold", masks)
 #
 # So the weights that stay **make up** for the one that goes. For a whole network $H$ is too large. Layer by layer it is small [@dong2017]: with $H$ the mean of $x x^T$ over the layer's inputs $x$,
 # it keeps the layer's output. Below is one layer alone. How much does the compensation win at 95 %?
+#
+# **Exercise: saliency.** In the cell after the panel, write `saliency(weight, curvature)`: what cutting each weight costs by Optimal Brain Damage, in the shape of `weight`.
 
 # %% name="one-layer"
 explore("LeNet-300-100", [OptimalBrainSurgeon(), Magnitude("layer")], where="fc1", knob=0.95, beside=True)
-
-# %% [markdown] name="exercise-saliency"
-# **Exercise: saliency.** Write `saliency(weight, curvature)`, what cutting each weight alone costs by Optimal Brain Damage, in the shape of `weight`.
 
 # %% name="saliency"
 def saliency(weight, curvature):
@@ -99,7 +98,7 @@ check("OBD saliency", saliency)
 # ## Every layer needs its own setting
 #
 # The survey's complaint is that **each criterion needs a sensitivity for each layer, set by hand**. The view **sensitivity** prunes one layer at a time and draws
-# a line for each, while you watch. Which layer of LeNet-5 gives in first?
+# a line for each, while you watch. Which one gives in first?
 #
 # Three ways to settle it, all with 91 to 93 % zeros: shares by hand, near the paper's [@han2015]; from the scan, the strongest value of each layer at which it
 # loses no more than the others do; one threshold for all. Equal shares stand beside them. The scan sees each layer **alone**; pruned together, their errors meet.
@@ -143,9 +142,9 @@ check("damage to a layer", damage)
 # %% [markdown] name="filters"
 # ## Zeros save no time, filters do
 #
-# A dense kernel multiplies by zero as slowly as by any other number. A list of positions (CSR) skips zeros, but only pays in large, very sparse matrices.
+# A dense kernel multiplies by zero as slowly as by any other number. A list of positions (CSR) skips zeros, but pays only in large, very sparse matrices.
 # A filter that is **gone** saves its own products, the next layer's products with its map, and memory [@li2017]. Its score is $\sum |F_j|$.
-# Where a residual connection adds two layers up, their filters go in pairs. Crossed filters below are removed.
+# Where a residual connection adds two layers up, their filters go in pairs. Below, removed filters are crossed out.
 
 # %% name="filter-panel"
 from labkit.pruning import FilterPruning, StructuredSparsity
@@ -198,23 +197,12 @@ for name, (curve, value) in curves.items():
         pass
     print(f"{name:14} {accuracy(curve.at(value), pictures)}, trained {accuracy(trained, pictures)}")
 
-# %% [markdown] name="drawback"
-# ## What regularising costs
-#
-# Structured sparsity learning [@wen2016] makes filters small **while** it trains, by a penalty on the norm of each filter, and removes them then. The survey's second **drawback**:
-# such pruning **needs more epochs** for the same sparsity. Below, both ways after 1, 2 and 4 epochs.
-
-# %% name="epochs"
-from labkit.benchmark import pruned, smallest
-
-pruned.epochs()
-
 # %% [markdown] name="sharing"
 # ## Sharing
 #
 # Weights that are left can share values. **HashedNets** [@chen2015] decide by a hash which ones do, before training: nothing but the shared values is stored.
 # **Soft weight-sharing** [@ullrich2017] lets a mixture of Gaussians pull weights together, one of them at zero, while training. **Deep Compression** [@han2016] prunes,
-# clusters what is left, and gives frequent codes and gaps short codewords. Press *Fine-tune* for each.
+# clusters what is left, and gives frequent codes and gaps short codewords. *Fine-tune* each.
 
 # %% name="sharing-panel"
 from labkit.pruning import DeepCompression, HashedNets, SoftWeightSharing
@@ -222,19 +210,23 @@ from labkit.pruning import DeepCompression, HashedNets, SoftWeightSharing
 explore("LeNet-300-100", [DeepCompression(), SoftWeightSharing(), HashedNets()], data="MNIST")
 
 # %% [markdown] name="published"
-# ## The papers' numbers and ours
+# ## What regularising costs, and the papers' numbers beside ours
 #
-# Our smallest files come with the lab: `smallest.load(...)` brings one back. Every byte counts: positions, shared values, code tables, biases, names.
-# Against a better original, "without loss" is harder: both are on screen.
+# Structured sparsity learning [@wen2016] shrinks filters **while** it trains, by a penalty on their norms, and removes them then. The survey's second **drawback**:
+# such pruning **needs more epochs** for the same sparsity: in the first table, about twice as many.
+#
+# Our smallest files come with the lab, every byte counted. Against a better original, "without loss" is harder.
 
 # %% name="tables"
-display(smallest.table(), pruned.han(), pruned.hashed())
+from labkit.benchmark import pruned, smallest
+
+display(pruned.epochs(), smallest.table(), pruned.han(), pruned.hashed())
 
 # %% [markdown] name="next"
 # ## What came after
 #
-# LAMP [@lee2021] shares sparsity out among layers by itself. Lottery tickets ask which masks could have trained from the start [@frankle2019]. SparseGPT and Wanda prune language models in one shot, as
-# Optimal Brain Surgeon does; graphics cards multiply faster where two of four weights are zero. Why factors of different papers do not compare is a paper of its own [@blalock2020].
+# LAMP [@lee2021] shares sparsity out among layers by itself. Language models are pruned in one shot, much as Optimal Brain Surgeon does; graphics cards multiply faster
+# where two of four weights are zero. Why factors of different papers do not compare fills a paper of its own [@blalock2020].
 #
 # ## References
 #

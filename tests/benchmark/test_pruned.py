@@ -100,3 +100,18 @@ def test_a_failed_run_counts_for_nothing(write):
     point = Point("LeNet-5", "FashionMNIST", "pruning.FilterPruning", 0.5, train={"epochs": 1})
     write("filters_epochs", Entry(point, error={"type": "ValueError", "sentence": "no"}))
     assert pruned.marks("filters_epochs") == []
+
+
+def test_the_shipped_runs_keep_the_papers_order():
+    def shares(sweep, **wanted):
+        found = {}
+        for point, mark in pruned.marks(sweep):
+            if all(getattr(point, name) == value for name, value in wanted.items()):
+                found[point.method.partition(".")[2], (point.train or {}).get("epochs")] = mark.accuracy
+        return found
+
+    few = {method: share for (method, _), share in shares("hashed", value=1 / 64).items()}
+    assert few["HashedNets"] > few["Narrower"] > few["RandomEdges"] > few["LowRankFixed"]
+    for removed in (0.5, 0.75):  # a penalty needs more epochs for the same accuracy
+        found = shares("filters_epochs", value=removed)
+        assert all(found["StructuredSparsity", epochs] < found["FilterPruning", epochs] for epochs in (1, 2, 4))
