@@ -12,10 +12,13 @@ from torch.nn import functional as F
 
 from labkit.augment import augment
 from labkit.data import Data, Split
+from labkit.macs import macs
 from labkit.sharing import by_sharing
+from labkit.threads import threads
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 OPTIMISERS = ("sgd", "adam")
+SMALL = 1e8  # multiplications of a batch: for fewer, threads wait for each other longer than they work
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,8 @@ class Trainer:
         if not self.weights:
             raise ValueError("the model has nothing to train: no parameter requires a gradient")
         self.optimiser = make_optimiser(self.recipe, by_sharing(model, self.weights))
+        small = self.recipe.batch * macs(self.model, self.data.image_shape) < SMALL
+        self._threads = 1 if small else torch.get_num_threads()
 
     @property
     def steps(self) -> int:
@@ -155,7 +160,8 @@ class Trainer:
             step = self.epoch * per_epoch + index
             rate = recipe.rate(step, self.steps)
             batch = self.data.train.take(order[index * recipe.batch : (index + 1) * recipe.batch])
-            loss, right = self._step(augment(batch, recipe.shift, recipe.flip, random), rate)
+            with threads(self._threads):
+                loss, right = self._step(augment(batch, recipe.shift, recipe.flip, random), rate)
             losses, hits, seen = losses + loss * len(batch), hits + right, seen + len(batch)
             last = index + 1 == per_epoch
             self.epoch += last
