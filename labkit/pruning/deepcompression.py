@@ -22,9 +22,9 @@ from torch import nn
 from labkit import layers
 from labkit.clusters import Ordered, check_start
 from labkit.data import Data
-from labkit.methods import Knob, LeafCurve, Method, Picture
+from labkit.methods import LeafCurve, Method, Picture
 from labkit.pruning.magnitude import SCOPES, Magnitude, MagnitudeFit
-from labkit.pruning.ranked import SPARSITIES, share_of_zeros
+from labkit.pruning.ranked import Ranked, share_of_zeros, survivors
 from labkit.train import Loss, Progress, Recipe, cross_entropy
 from labkit.weights import Codebook, Sparse, Weight
 
@@ -85,20 +85,14 @@ class SharedFit:
         """The histogram of the survivors with their shared values on its axis."""
         row, centroids, _ = self.clusters(sparsity)
         _, edges = self.pruned.histogram
-        counts, _ = np.histogram(row.values, bins=edges)
         zeros = share_of_zeros(name, self.pruned.kept(sparsity))
         spread = f", from {centroids[0]:.3g} to {centroids[-1]:.3g}" if len(centroids) else ""
-        return Picture(
-            kind="histogram",
-            title=f"{zeros}, the others share {len(centroids)} values",
-            x=f"weight of {name}",
-            y="how many weights stay",
-            values=counts,
-            edges=edges,
-            marks=centroids,
-            text=f"Histogram of the {len(row.values)} weights of {name} that stay. {zeros}. "
-            f"Marked on its axis are the {len(centroids)} values that the others share{spread}.",
+        title = f"{zeros}, the others share {len(centroids)} values"
+        text = (
+            f"Histogram of the {len(row.values)} weights of {name} that stay. {zeros}. "
+            f"Marked on its axis are the {len(centroids)} values that the others share{spread}."
         )
+        return survivors(name, np.histogram(row.values, bins=edges), centroids, title, text)
 
 
 class PipelineCurve(LeafCurve):
@@ -169,7 +163,7 @@ class DeepCompression(Method):
     )
     drawback = "Every layer has a sparsity and bits to be found, and each step has to be trained."
     paper = "han2016"
-    knob = Knob("sparsity", "sparsity: share of zero weights", SPARSITIES, 0, percent=True)
+    knob = Ranked.knob
     recipe = Recipe(epochs=4, learning_rate=0.02, weight_decay=1e-4)
 
     def __init__(self, bits: int | Mapping[str, int] = 5, scope: str = "network", start: str = "linear"):

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from labkit.activations import gram
 from labkit.data import Data
 from labkit.methods import LeafCurve, Method, Picture, numbers, sound_leaves
-from labkit.pruning.ranked import Ranked, largest, share_of_zeros
+from labkit.pruning.ranked import Ranked, largest, share_of_zeros, survivors
 from labkit.pruning.surgeon import Operation
 from labkit.weights import Sparse, Weight
 
@@ -53,19 +53,12 @@ class SurgeonFit:
         positions, moved = self.found[sparsity]
         kept = torch.zeros(len(self.values), dtype=torch.bool).index_fill(0, positions, True)
         cut, step = largest(self.values[~kept]), moved - self.values[kept]
-        counts, edges = np.histogram(moved.numpy(), bins=100)
         title = share_of_zeros(name, kept)
-        return Picture(
-            kind="histogram",
-            title=title,
-            x=f"weight of {name}",
-            y="how many weights stay",
-            values=counts,
-            edges=edges,
-            marks=np.array([-cut, cut]),
-            text=f"Histogram of the {len(moved)} of {len(kept)} weights of {name} that stay. To make up for the "
-            f"others, which reached up to {cut:.3g} in magnitude, they moved by up to {largest(step):.3g}. {title}.",
+        text = (
+            f"Histogram of the {len(moved)} of {len(kept)} weights of {name} that stay. To make up for the "
+            f"others, which reached up to {cut:.3g} in magnitude, they moved by up to {largest(step):.3g}. {title}."
         )
+        return survivors(name, np.histogram(moved.numpy(), bins=100), np.array([-cut, cut]), title, text)
 
 
 class OptimalBrainSurgeon(Method):

@@ -95,17 +95,17 @@ class RankedFit:
         counts, _ = np.histogram(self.values[kept].numpy(), bins=edges)
         cut = largest(self.values[~kept])
         title = share_of_zeros(name, kept)
-        return Picture(
-            kind="histogram",
-            title=title,
-            x=f"weight of {name}",
-            y="how many weights stay",
-            values=counts,
-            edges=edges,
-            marks=np.array([-cut, cut]),
-            text=f"Histogram of the {int(kept.sum())} of {len(kept)} weights of {name} that stay. "
-            f"Those that are cut reach up to {cut:.3g} in magnitude. {title}.",
+        text = (
+            f"Histogram of the {int(kept.sum())} of {len(kept)} weights of {name} that stay. "
+            f"Those that are cut reach up to {cut:.3g} in magnitude. {title}."
         )
+        return survivors(name, (counts, edges), np.array([-cut, cut]), title, text)
+
+
+def survivors(name: str, bins: tuple[np.ndarray, np.ndarray], marks: np.ndarray, title: str, text: str) -> Picture:
+    """Return the histogram, as counts and edges, of the weights that stay in a layer, with marks on its axis."""
+    counts, edges = bins
+    return Picture("histogram", title, f"weight of {name}", "how many weights stay", counts, text, edges, marks)
 
 
 def share_of_zeros(name: str, kept: Tensor) -> str:
