@@ -11,6 +11,8 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 ELSEWHERE = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/]|localhost[:/])")
 # Not ours, and harmless: Voila's page asks for a font of icons, which the lab does not use. Keep this tiny.
 HARMLESS = re.compile(r"https://cdn\.jsdelivr\.net/npm/@fortawesome/fontawesome-free")
+# JupyterLab's own: a page that is reloaded while its debugger still asks the kernel breaks that question off.
+BROKEN_OFF = re.compile(r"^Could not restore the debugger state: Canceled future for debug_request")
 
 READY = """async () => {
     const pause = () => new Promise(resolve => setTimeout(resolve, 50));
@@ -53,7 +55,7 @@ class LabPage:
 
     def _listen(self, message) -> None:
         source = message.location.get("url", "")
-        if message.type == "error" and not HARMLESS.match(source):
+        if message.type == "error" and not HARMLESS.match(source) and not BROKEN_OFF.match(message.text):
             self.errors.append(f"{message.text} ({source})")
 
     def open_lab(self, lab: Server) -> None:
