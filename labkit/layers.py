@@ -32,9 +32,9 @@ class Linear(nn.Module):
         x = x if self.grid is None else self.grid(x)
         return self.weight.linear(x, self.bias)
 
-    def macs(self, output: torch.Size) -> int:
-        """Count the multiplications for one picture, given the shape of the layer's output for it."""
-        return self.weight.macs() * (output.numel() // output[-1])
+    def macs(self, before: torch.Size, after: torch.Size) -> int:
+        """Count the multiplications for one picture, given the shapes of what the layer reads and makes of it."""
+        return self.weight.macs() * (after.numel() // after[-1])
 
 
 class Conv2d(nn.Module):
@@ -73,9 +73,9 @@ class Conv2d(nn.Module):
             padding = 0
         return self.weight.conv2d(x, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def macs(self, output: torch.Size) -> int:
-        """Count the multiplications for one picture, given the shape of the layer's output for it."""
-        return self.weight.macs() * output[-1] * output[-2]
+    def macs(self, before: torch.Size, after: torch.Size) -> int:
+        """Count the multiplications for one picture, given the shapes of what the layer reads and makes of it."""
+        return self.weight.conv_macs(tuple(before[-2:]), tuple(after[-2:]), self.groups, self.padding)
 
 
 Layer = Linear | Conv2d

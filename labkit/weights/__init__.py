@@ -8,23 +8,28 @@ any of them is plain autograd.
 
 from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole, spread
+from labkit.weights.chain import Chain, Thin
 from labkit.weights.codebook import Codebook
 from labkit.weights.hashed import Hashed
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
+from labkit.weights.separable import Separable
 from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
 
 __all__ = [
     "Affine",
+    "Chain",
     "Codebook",
     "Dense",
     "Hashed",
     "Latent",
     "LatentSigns",
     "LowRank",
+    "Separable",
     "Signs",
     "Sparse",
+    "Thin",
     "Weight",
     "as_weight",
     "check_whole",

@@ -63,6 +63,10 @@ class Weight(nn.Module):
         """Count the multiplications for one position of the output."""
         return math.prod(self.shape)
 
+    def conv_macs(self, before: tuple[int, int], after: tuple[int, int], groups: int, padding) -> int:
+        """Count the multiplications of a convolution from a picture of (height, width) `before` to one `after`."""
+        return self.macs() * math.prod(after)
+
     def take(self, positions: Tensor) -> Weight:
         """Return the numbers at some flat positions as a Weight of their own, shape (positions,)."""
         return Dense(self().detach().flatten()[positions])

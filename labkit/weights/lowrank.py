@@ -6,12 +6,12 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from labkit.weights.base import Weight, as_weight
+from labkit.weights.chain import Chain, Thin
 
 
-class LowRank(Weight):
+class LowRank(Chain):
     """A matrix of rank r as the product of two thin ones: W = u v, u (out, r), v (r, in).
 
     For a convolution the matrix is (out, in * height * width), and `shape` says so. The product with
@@ -48,11 +48,9 @@ class LowRank(Weight):
     def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         return self.u.linear(self.v.linear(x), bias)
 
-    def conv2d(self, x: Tensor, bias: Tensor | None, stride, padding, dilation, groups) -> Tensor:
-        if groups != 1:
-            return super().conv2d(x, bias, stride, padding, dilation, groups)
-        thin = F.conv2d(x, self.v().view(-1, *self.shape[1:]), None, stride, padding, dilation)
-        return F.conv2d(thin, self.u()[:, :, None, None], bias)
+    def thin(self) -> tuple[Thin, ...]:
+        (out, rank), kernel = self.u.shape, self.shape[1:]
+        return Thin(self.v, (rank, *kernel), rows=True, columns=True), Thin(self.u, (out, rank, 1, 1))
 
     def macs(self) -> int:
         return self.u.macs() + self.v.macs()
