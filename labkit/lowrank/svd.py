@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from labkit.methods import Knob, LeafMethod, Picture, numbers
+from labkit.lowrank.spectrum import spectrum
+from labkit.methods import Fit, Knob, LeafMethod, Picture, numbers
 from labkit.weights import LowRank, Weight
 
 
@@ -38,6 +40,14 @@ def break_even(rows: int, columns: int) -> int:
     return (rows * columns - 1) // (rows + columns)
 
 
+class RankFit(Fit, Protocol):
+    """One weight, prepared to be cut at any rank: what `fit` returns in this section."""
+
+    @property
+    def top(self) -> int:
+        """The largest rank at which it stores fewer numbers; 0 where there is none. Above it, `at` returns None."""
+
+
 @dataclass
 class SVDFit:
     """The decomposition of one weight, ready to be cut at any rank."""
@@ -47,30 +57,21 @@ class SVDFit:
     v: Tensor
     shape: torch.Size
 
+    @property
+    def top(self) -> int:
+        """The largest rank that pays."""
+        return break_even(len(self.u), self.v.shape[1])
+
     def at(self, rank: int) -> Weight | None:
         """Keep the `rank` largest singular values; None from the break-even rank on."""
-        if rank > break_even(len(self.u), self.v.shape[1]):
+        if rank > self.top:
             return None
         root = self.s[:rank].sqrt()
         return LowRank(self.u[:, :rank] * root, root[:, None] * self.v[:rank], self.shape)
 
     def picture(self, rank: int, name: str) -> Picture:
         """The spectrum with its cut."""
-        energy = self.s.double().square()
-        kept = float(energy[:rank].sum() / energy.sum().clamp_min(1e-300))
-        left_alone = rank > break_even(len(self.u), self.v.shape[1])
-        title = f"{name}: rank {rank} of {len(self.s)} keeps {100 * kept:.1f} % of the energy"
-        if left_alone:
-            title = f"{name}: left alone, rank {rank} would store more than the matrix"
-        return Picture(
-            kind="spectrum",
-            title=title,
-            x="index of the singular value",
-            y="singular value",
-            values=self.s.numpy(),
-            marks=torch.tensor([len(self.s) if left_alone else rank]).numpy(),
-            text=f"Singular values of {name}, falling from {self.s[0]:.3g} to {self.s[-1]:.3g}. {title}.",
-        )
+        return spectrum(self.s, rank, name, rank <= self.top)
 
 
 class SVD(LeafMethod):
@@ -91,9 +92,9 @@ class SVD(LeafMethod):
         values = numbers(leaf)
         return SVDFit(*svd(values.reshape(len(values), -1).cpu()), values.shape)
 
-    def knob_for(self, fits: dict[str, SVDFit]) -> Knob:
+    def knob_for(self, fits: dict[str, RankFit]) -> Knob:
         """Ranks from 1 to the largest that pays, in steps that keep their ratio."""
-        top = max(1, *(break_even(len(fit.u), fit.v.shape[1]) for fit in fits.values()), 1)
+        top = max(1, *(fit.top for fit in fits.values()), 1)
         steps = {round(2 ** (half / 2)) for half in range(2 * math.ceil(math.log2(top)) + 1)}
         ranks = tuple(sorted(rank for rank in steps | {top} if rank <= top))
         return Knob("rank", "rank of every layer", ranks, ranks[-1])
