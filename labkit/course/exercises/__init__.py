@@ -1,7 +1,16 @@
 """The exercises of all notebooks: one file for each, listed here."""
 
 from labkit.course.checks import Exercise
-from labkit.course.exercises import damage, price, pruning, quantization, start_here, thinning
+from labkit.course.exercises import (
+    damage,
+    disagreement,
+    lowrank,
+    price,
+    pruning,
+    quantization,
+    start_here,
+    thinning,
+)
 
-FILES = (start_here, quantization, price, pruning, damage, thinning)
+FILES = (start_here, quantization, price, pruning, damage, thinning, lowrank, disagreement)
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}
