@@ -49,8 +49,10 @@ class Picture:
     """What a method did, as plain data that `live/views` knows how to draw.
 
     Kinds: "histogram" (`values` counts, `edges`, `marks` positions on the x axis), "spectrum"
-    (`values` by index, `marks` the cut), "matrix" (`values` in two dimensions), "filters" and
-    "images" (`values` n x height x width, `marks` the indices of those that are crossed out).
+    (`values` by index, `marks` the cut, `share` from 0 to 1 of what is kept up to each index), "bars"
+    (`values` of each of `labels`, `marks` the pale bars behind them), "matrix" (`values` in two dimensions),
+    "filters" and "images" (`values` n x height x width, `marks` the indices of those that are crossed out),
+    "pairs" (`values` n x 2 x height x width, before and after).
     """
 
     kind: str
@@ -61,6 +63,8 @@ class Picture:
     text: str  # the picture in one sentence, for who cannot see it
     edges: np.ndarray | None = None
     marks: np.ndarray = field(default_factory=lambda: np.empty(0))
+    share: np.ndarray | None = None
+    labels: tuple[str, ...] = ()
 
 
 class Curve:

@@ -15,8 +15,13 @@ def energy(s: Tensor, rank: int) -> float:
     >>> energy(torch.tensor([3.0, 4.0]).sort(descending=True).values, 1)
     0.64
     """
+    return float(energies(s)[:rank].amax()) if rank else 0.0
+
+
+def energies(s: Tensor) -> Tensor:
+    """Return the share of the squared norm that the largest 1, 2, ... k of the singular values s (k,) hold."""
     squares = s.double().square()
-    return float(squares[:rank].sum() / squares.sum().clamp_min(1e-300))
+    return squares.cumsum(0) / squares.sum().clamp_min(1e-300)
 
 
 def spectrum(s: Tensor, rank: int, name: str, pays: bool = True, of: str = "singular value") -> Picture:
@@ -36,5 +41,6 @@ def spectrum(s: Tensor, rank: int, name: str, pays: bool = True, of: str = "sing
         y=of,
         values=s.numpy(),
         marks=np.array([rank if pays else len(s)]),
+        share=energies(s).numpy(),
         text=f"{of.capitalize()}s of {name}, falling from {s[0]:.3g} to {s[-1]:.3g}. {title}.",
     )

@@ -11,6 +11,8 @@ from labkit.methods import Picture
 POINTS = 128  # of a histogram or a spectrum
 MARKS = 64
 PIXELS = 1600  # of all matrices, filters and images together
+BARS = 40
+LETTERS = 24  # of a bar's name
 
 
 NONE = "This method has no picture of this layer."
@@ -39,6 +41,23 @@ def _curve(values: np.ndarray, shown: Picture) -> dict:
     return {"values": [_short(v) for v in values[::step]], "step": step, "marks": _marks(shown)}
 
 
+def _spectrum(values: np.ndarray, shown: Picture) -> dict:
+    view = _curve(values, shown)
+    if shown.share is not None:
+        percent = 100 * np.asarray(shown.share)
+        view |= {"share": [_short(part) for part in percent[:: view["step"]]]}
+        view |= {"kept": _short(percent[int(shown.marks[0]) - 1])} if len(shown.marks) else {}
+    return view
+
+
+def _bars(values: np.ndarray, shown: Picture) -> dict:
+    """Send the first bars, the end of each name: that tells layers apart."""
+    few = {} if len(values) <= BARS else {"y": f"{shown.y} (the first {BARS} of {len(values)})"}
+    names = [name if len(name) <= LETTERS else f"…{name[1 - LETTERS :]}" for name in shown.labels[:BARS]]
+    bars = {"values": [_short(value) for value in values[:BARS]], "names": names}
+    return bars | {"marks": [_short(mark) for mark in shown.marks[:BARS]]} | few
+
+
 def _codes(values: np.ndarray, shown: Picture) -> dict:
     """Send the codes as points, those that share both numbers once, rare and frequent ones alike."""
     points = sorted({(_short(share), int(length)) for share, length in zip(values, shown.marks, strict=True)})
@@ -61,6 +80,12 @@ def _tiles(values: np.ndarray, shown: Picture) -> dict:
     values = values[: max(1, PIXELS // values[0].size)]
     marks = [int(mark) for mark in shown.marks if mark < len(values)]
     return _bytes(values, rows=values.shape[1], columns=values.shape[2]) | {"marks": marks}
+
+
+def _pairs(values: np.ndarray, shown: Picture) -> dict:
+    """Send tiles in the order before, after, before, after."""
+    values = values[: max(1, PIXELS // values[0].size)]
+    return _bytes(values.reshape(-1, *values.shape[2:]), rows=values.shape[2], columns=values.shape[3])
 
 
 def _mask(values: np.ndarray, shown: Picture) -> dict:
@@ -89,10 +114,12 @@ def _short(value: float) -> float:
 
 _DRAW = {
     "histogram": _histogram,
-    "spectrum": _curve,
+    "spectrum": _spectrum,
+    "bars": _bars,
     "codes": _codes,
     "matrix": _matrix,
     "mask": _mask,
     "filters": _tiles,
     "images": _tiles,
+    "pairs": _pairs,
 }
