@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from labkit.lowrank.kernels import KernelMethod
@@ -31,6 +30,7 @@ from labkit.weights import Separable
 def to_matrix(kernel: Tensor) -> Tensor:
     """Lay a kernel (out, in, height, width) out as a matrix (in * height, out * width).
 
+    >>> import torch
     >>> to_matrix(torch.arange(4.0).view(1, 1, 2, 2)).tolist(), to_matrix(torch.arange(4.0).view(2, 1, 2, 1)).tolist()
     ([[0.0, 1.0], [2.0, 3.0]], [[0.0, 2.0], [1.0, 3.0]])
     """
@@ -44,6 +44,7 @@ def closed_form(kernel: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     No others of this rank are nearer to the kernel (out, in, height, width). Raises ValueError for a rank below 1
     or above the rank of the whole, min(in * height, out * width) (Tai 2016).
 
+    >>> import torch
     >>> kernel = torch.ones(2, 3, 5, 5)
     >>> horizontal, vertical = closed_form(kernel, 1)
     >>> torch.allclose(Separable(horizontal, vertical)(), kernel, atol=1e-5)
