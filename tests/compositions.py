@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from labkit.weights import Affine, Codebook, Dense, Hashed, LowRank, Separable, Signs, Sparse, Weight
+from labkit.weights import Affine, Codebook, Dense, Hashed, LowRank, Separable, Signs, Sparse, Tucker2, Weight
 
 
 def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
@@ -13,7 +13,7 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
     kinds = ["dense"]
     if depth > 0:
         kinds += ["affine", "codebook", "hashed", "signs", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
-        kinds += ["separable"] if len(shape) == 4 else []
+        kinds += ["separable", "tucker2"] if len(shape) == 4 else []
     kind = kinds[random.randint(len(kinds))]
     if kind == "affine":
         codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
@@ -40,6 +40,10 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         (out, inside, height, width), rank = shape, random.randint(1, 4)
         horizontal = random_weight(random, (out, rank, width), depth - 1)
         return Separable(horizontal, random_weight(random, (rank, inside, height), depth - 1))
+    if kind == "tucker2":
+        (out, inside, *kernel), most, least = shape, random.randint(1, 4), random.randint(1, 4)
+        u, v = random_weight(random, (out, most), depth - 1), random_weight(random, (least, inside), depth - 1)
+        return Tucker2(u, random_weight(random, (most, least, *kernel), depth - 1), v)
     values = random.randn(*shape).astype(np.float32)
     return Dense(torch.from_numpy(values.astype(np.float16).astype(np.float32) if random.rand() < 0.3 else values))
 

@@ -16,6 +16,7 @@ from labkit.weights.lowrank import LowRank
 from labkit.weights.separable import Separable
 from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
+from labkit.weights.tucker import Tucker2
 
 __all__ = [
     "Affine",
@@ -30,6 +31,7 @@ __all__ = [
     "Signs",
     "Sparse",
     "Thin",
+    "Tucker2",
     "Weight",
     "as_weight",
     "check_whole",
