@@ -1,6 +1,13 @@
-"""Low-rank factorization and sparsity: section III of the survey."""
+"""Low-rank factorization and sparsity: section III of the survey.
 
+METHODS lists them in the order in which the notebook teaches them, and its panel offers all. RIVALS are controls:
+a sweep may name them, and no panel offers them.
+"""
+
+from labkit.lowrank.activation import ActivationSVD
+from labkit.lowrank.rivals import RandomSubspace
 from labkit.lowrank.spatial import Spatial
 from labkit.lowrank.svd import SVD
 
-METHODS = (SVD, Spatial)
+METHODS = (SVD, Spatial, ActivationSVD)
+RIVALS = (RandomSubspace,)
