@@ -34,6 +34,29 @@ def shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
     return model
 
 
+def shuffled_entries(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Return a copy in which the numbers of each dense weight are shuffled: same histogram, no structure.
+
+    Its singular values are those of noise: for a matrix (m, n) of variance v they end near
+    sqrt(v) (sqrt(m) + sqrt(n)) (Marchenko 1967). Raises ValueError where no layer is dense.
+
+    >>> from labkit import zoo
+    >>> model = zoo.load("LeNet-300-100")
+    >>> control = shuffled_entries(model)
+    >>> torch.linalg.matrix_norm(model.fc1.weight(), 2).item() > 2 * torch.linalg.matrix_norm(control.fc1.weight(), 2)
+    tensor(True)
+    """
+    model, random = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    dense = [layer.weight for layer in layers.layers(model).values() if isinstance(layer.weight, Dense)]
+    if not dense:
+        raise ValueError("the model has no dense weight to shuffle: give the network before it is compressed")
+    for weight in dense:
+        flat = weight.values.detach().flatten()
+        order = torch.randperm(len(flat), generator=random).to(flat.device)
+        weight.values.data = flat[order].view(weight.values.shape)
+    return model
+
+
 def random_mask(pruned: nn.Module, original: nn.Module, seed: int = 0) -> nn.Module:
     """Return a copy of the pruned network with as many survivors in each layer, but at positions drawn by lot.
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from labkit import adopt, layers, zoo
-from labkit.course.controls import random_mask, reinitialised, shuffled
+from labkit.course.controls import random_mask, reinitialised, shuffled, shuffled_entries
 from labkit.lowrank import SVD
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
@@ -101,3 +101,23 @@ def test_another_original_is_refused(pruned):
         random_mask(pruned, zoo.load("LeNet-300-100"))
     with pytest.raises(ValueError, match="another shape"):
         random_mask(pruned, adopt(nn.Sequential(nn.Conv2d(1, 5, 5))))
+
+
+def test_shuffled_entries_have_the_same_histogram_and_the_spectrum_of_noise():
+    torch.manual_seed(0)
+    rows, columns = 60, 200
+    layer = nn.Linear(columns, rows)
+    layer.weight.data = torch.randn(rows, 3) @ torch.randn(3, columns)  # of rank 3
+    model = adopt(nn.Sequential(layer))
+    control = shuffled_entries(model)
+    before, after = (network[0].weight().detach() for network in (model, control))
+    assert torch.equal(before.flatten().sort().values, after.flatten().sort().values)
+    edge = after.std() * (rows**0.5 + columns**0.5)  # where the spectrum of noise ends
+    assert torch.linalg.svdvals(before)[0] > 2 * edge
+    assert 0.9 * edge < torch.linalg.svdvals(after)[0] < 1.1 * edge
+    assert torch.equal(model[0].weight(), layer.weight)  # the model itself stays as it is
+
+
+def test_entries_of_a_compressed_network_are_not_there_to_shuffle():
+    with pytest.raises(ValueError, match="no dense weight"):
+        shuffled_entries(KMeans().prepare(adopt(nn.Sequential(nn.Linear(20, 30)))).at(1))
