@@ -8,6 +8,7 @@ from labkit.lowrank.activation import ActivationSVD
 from labkit.lowrank.rivals import RandomSubspace
 from labkit.lowrank.spatial import Spatial
 from labkit.lowrank.svd import SVD
+from labkit.lowrank.tucker import Tucker2
 
-METHODS = (SVD, Spatial, ActivationSVD)
+METHODS = (SVD, Spatial, Tucker2, ActivationSVD)
 RIVALS = (RandomSubspace,)
