@@ -62,7 +62,9 @@ class KernelFit:
     def draw(self, ranks: Ranks, name: str, path: list[Ranks]) -> Picture:
         """Draw the spectrum of the outputs and its cut; `path` says which ranks the curve of the energy follows."""
         s, pays = self.whole.s_out, self.pays(ranks)
-        title = self.kept(ranks, name) if pays else f"{name}: left alone, ranks {ranks} would store more than the layer"
+        title = (
+            self.kept(ranks, name) if pays else f"{name}: left alone, ranks {ranks[0]} and {ranks[1]} would store more"
+        )
         return replace(
             spectrum(s, ranks[0], name, pays, of="singular value of the outputs"),
             title=title,
