@@ -23,6 +23,7 @@ UNITS = {
     "baseline_percent": " %",
     "size_percent": " % of the size",
     "ratio": "×",
+    "speedup": " times the speed",
     "kept_percent": " % of the weights",
     "weight_bits": " bits",
     "index_bits": " bits",
@@ -35,6 +36,7 @@ UNITS = {
 class Published:
     """One row: errors in percent, sizes in bytes, `ratio` times smaller as the paper counts; None: not stated.
 
+    The errors are top-1, unless `protocol` says "top-5". `speedup` says how many times faster, as the paper times it.
     `layer` is "" for the whole network. `stage` says after which steps of a pipeline ("prune",
     "prune+quantize", "prune+quantize+huffman"), `weight_bits` and `index_bits` what is stored for
     each weight that is left, `spread_percent` is the ± of the error.
@@ -60,6 +62,7 @@ class Published:
     baseline_bytes: float | None = None
     bytes: float | None = None
     ratio: float | None = None
+    speedup: float | None = None
     table: str = ""
     page: str = ""
     note: str = ""
