@@ -91,22 +91,22 @@ def columns(layer: Layer, x: Tensor, positions: int | None = None, random: torch
     x = x if layer.grid is None else layer.grid(x)
     if not isinstance(layer, Conv2d):
         return x.reshape(-1, x.shape[-1]).mT[None]
-    patches = _patches(layer, x)
-    count = patches.shape[-1]
-    if positions is not None and positions < count:
-        chosen = torch.randperm(count, generator=random)[:positions].to(x.device)
-        patches = patches[..., chosen] * (count / positions) ** 0.5
-    return patches.movedim(0, 2).reshape(layer.groups, -1, len(x) * patches.shape[-1])
-
-
-def _patches(layer: Conv2d, x: Tensor) -> Tensor:
-    """Cut the input of a convolution into patches, (n, channels * height * width, positions)."""
-    height, width = layer.weight.shape[2:]
-    if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
-        x, padding = F.pad(x, _sides(layer), "constant" if layer.padding_mode == "zeros" else layer.padding_mode), 0
+    windows = _windows(layer, x)
+    count, across = windows.shape[2] * windows.shape[3], windows.shape[3]
+    if positions is None or positions >= count:
+        patches = windows.flatten(2, 3)
     else:
-        padding = layer.padding
-    return F.unfold(x, (height, width), layer.dilation, padding, layer.stride)
+        chosen = torch.randperm(count, generator=random)[:positions].to(x.device)
+        patches = windows[:, :, chosen // across, chosen % across] * (count / positions) ** 0.5
+    return patches.permute(1, 3, 4, 2, 0).reshape(layer.groups, -1, len(x) * patches.shape[2])
+
+
+def _windows(layer: Conv2d, x: Tensor) -> Tensor:
+    """View the input of a convolution as windows, (n, channels, rows, columns of the output, height, width)."""
+    x = F.pad(x, _sides(layer), "constant" if layer.padding_mode == "zeros" else layer.padding_mode)
+    for axis, side in enumerate(layer.weight.shape[2:]):
+        x = x.unfold(2 + axis, layer.dilation[axis] * (side - 1) + 1, layer.stride[axis])
+    return x[..., :: layer.dilation[0], :: layer.dilation[1]]
 
 
 def _sides(layer: Conv2d) -> list[int]:
