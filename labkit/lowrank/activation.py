@@ -27,7 +27,7 @@ from labkit.lowrank.svd import SVD, RankFit
 from labkit.methods import LeafCurve, numbers, sound_leaves
 from labkit.weights import Weight
 
-PICTURES = 2000
+PICTURES = 1000
 
 
 def output_directions(matrix: Tensor, gram: Tensor) -> tuple[Tensor, Tensor]:
