@@ -11,27 +11,18 @@ import functools
 import warnings
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labkit import layers, storage
+from labkit import layers
 from labkit.deploy import deployed
-from labkit.latency import forward, in_turns, ratio_of
-from labkit.macs import macs
 from labkit.methods import numbers
-from labkit.table import Cell, Table
-from labkit.threads import threads
+from labkit.table import Table
+from labkit.timetable import ROUNDS, timetable
 from labkit.weights import Weight, as_weight
 
-ROUNDS, BUDGET_S = 15, 3.0  # for each batch size
 DENSE, ZEROS, ROWS, THINNER = "dense", "zeros in dense kernels", "zeros left out (CSR)", "thinner"
-NOTE = (
-    "Multiplications are those on paper, for one picture; a dense kernel does all. CSR is for the fully connected\n"
-    "layers, the convolutions stay dense. Time has its quartiles; × says how many times faster than dense, with the\n"
-    "range of nine in ten rounds. Dense also runs against itself, the control: a ratio inside the control's range is\n"
-    "not real, nor is one whose own range holds 1."
-)
+NOTE = "A dense kernel does all. CSR is for the fully connected layers, the convolutions stay dense."
 
 
 class CompressedRows(Weight):
@@ -94,10 +85,9 @@ def speed(
 ) -> Table:
     """Time a dense network, the same with zeros, with zeros left out, and a thinner one, on this processor.
 
-    `pruned` is a network with zeros, `thinner` one with fewer filters, or None. All are timed in turns as they
-    would be deployed, the dense one twice as a control, for each size of a batch. They have one thread: on a
-    busy machine, a sparse kernel with more can be many times slower. Bytes are those of the file. Raises
-    ValueError for a batch below 1 or fewer than three rounds.
+    `pruned` is a network with zeros, `thinner` one with fewer filters, or None. The table has bytes,
+    multiplications and time, for each size of a batch, in turns and in one thread (see `labkit.timetable`).
+    Raises ValueError for a batch below 1 or fewer than three rounds.
 
     >>> from labkit import zoo
     >>> from labkit.pruning import Magnitude
@@ -107,37 +97,5 @@ def speed(
     ['dense', 'zeros in dense kernels', 'zeros left out (CSR)']
     """
     networks = {DENSE: dense, ZEROS: pruned, ROWS: pruned} | ({} if thinner is None else {THINNER: thinner})
-    rows: dict[str, list[Cell]] = {
-        name: [(name, ""), (f"{storage.size(net).total:,} bytes", ""), (f"{macs(net, image_shape):,}", "")]
-        for name, net in networks.items()
-    }
-    columns = ["Network", "File", "Multiplications"]
-    for batch in batches:
-        works = {name: forward(net, image_shape, batch, "cpu") for name, net in networks.items()}
-        works[ROWS] = forward(compressed_rows(pruned), image_shape, batch, "cpu")
-        with threads(1):
-            times = in_turns([*works.values(), works[DENSE]], rounds, budget_s=BUDGET_S)
-        for name, cells in zip(works, _cells(times), strict=True):
-            rows[name] += cells
-        of = "1 picture" if batch == 1 else f"{batch:,} pictures"
-        columns += [f"{of}: time", f"{of}: against dense"]
-    caption = f"Zeros and time on this processor, one thread, PyTorch {torch.__version__}"
-    blocks = [(1, 2), *((2 * index + 3, 2 * index + 4) for index in range(len(batches)))]
-    return Table(caption, columns, list(rows.values()), NOTE, blocks)
-
-
-def _cells(times: np.ndarray) -> list[list[Cell]]:
-    """Return time and ratio of each column of times; the first is dense, and the last is dense again."""
-    return [[_time(column), _ratio(times, index)] for index, column in enumerate(times.T[:-1])]
-
-
-def _time(times: np.ndarray) -> Cell:
-    q1, median, q3 = 1e3 * np.percentile(times, [25, 50, 75])
-    return f"{median:.3g} ms", f"{q1:.3g} to {q3:.3g}"
-
-
-def _ratio(times: np.ndarray, index: int) -> Cell:
-    dense, again = times.T[0], times.T[-1]
-    found = ratio_of(dense, again, again if index == 0 else times.T[index])
-    verdict = ", control" if index == 0 else "" if found.real else ", not real"
-    return f"× {found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}{verdict}"
+    runs = {ROWS: compressed_rows(pruned)}
+    return timetable("Zeros and time", networks, image_shape, batches, rounds, NOTE, runs)
