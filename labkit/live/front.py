@@ -12,7 +12,7 @@ import anywidget
 import plotly
 import traitlets
 
-SCRIPTS = ("theme", "plots", "labels", "pictures", "layers", "views", "controls", "card", "panel")
+SCRIPTS = ("theme", "plots", "labels", "pictures", "tiles", "layers", "views", "controls", "card", "panel")
 
 
 @functools.cache

@@ -71,7 +71,7 @@ class Panel:
         return self
 
     def look(self, view: str) -> Panel:
-        """Choose the second view: "what the method did", "code lengths", "mask" or "sensitivity"."""
+        """Choose the second view: "what the method did", "code lengths", "mask", "filters" or "sensitivity"."""
         self._loop.submit(Job(partial(self._look, among("view", view, list(VIEWS)))))
         return self
 

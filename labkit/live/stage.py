@@ -13,7 +13,7 @@ from labkit.live.bench import SPAN_S, Bench
 from labkit.live.beside import Beside
 from labkit.live.loop import Stale
 from labkit.live.result import Base, Choice, Result, Subject
-from labkit.live.views import codes, mask, sensitivity, words
+from labkit.live.views import codes, filters, mask, sensitivity, words
 from labkit.live.views.beside import beside
 from labkit.live.views.card import card
 from labkit.live.views.flips import flips
@@ -25,7 +25,13 @@ from labkit.live.views.tradeoff import Trail, tradeoff
 from labkit.methods import Knob
 
 HISTORY = 50  # steps that can be undone
-VIEWS = ("what the method did", codes.NAME, mask.NAME, sensitivity.NAME)  # to choose from, in the second place
+VIEWS = (
+    "what the method did",
+    codes.NAME,
+    mask.NAME,
+    filters.NAME,
+    sensitivity.NAME,
+)  # to choose from, in the second place
 
 
 class Stage:
@@ -156,6 +162,8 @@ class Stage:
             return picture(codes.codes(self.result), codes.NAME.capitalize(), codes.NONE)
         if self.view == mask.NAME:
             return mask.mask(self.result, self.subject.data.image_shape)
+        if self.view == filters.NAME:
+            return filters.filters(self.subject, self.result)
         if self.view == sensitivity.NAME:
             return sensitivity.sensitivity(self.bench.scan(self.result.choice, self.result.base), self.bench.split)
         return picture(self.result.picture)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit import zoo
-from labkit.live.views.mask import blocks, draw
-from labkit.live.views.picture import PIXELS, picture
+from labkit.live.views.mask import draw
+from labkit.live.views.picture import PIXELS, blocks, picture
 from labkit.pruning import Magnitude
 
 SIDES = st.integers(1, 300)

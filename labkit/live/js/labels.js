@@ -29,3 +29,30 @@ function names(points, { range: [floor, ceiling], height, left }) {
     font: { color: colour, size: Math.max(9, Math.min(11, gap)) },
   }));
 }
+
+const SIDES = ["middle left", "middle right", "top center", "bottom center", "top left", "top right", "bottom left", "bottom right"];
+
+// Where a text stands beside a point: [left, top, right, bottom] in pixels.
+function boxed([x, y], side, text, size, reach) {
+  const [vertical, horizontal] = side.split(" ");
+  const wide = 0.58 * size * text.length;
+  const left = { left: x - reach - wide, center: x - wide / 2, right: x + reach }[horizontal];
+  const top = { top: y - reach - size, middle: y - size / 2, bottom: y + reach }[vertical];
+  return [left, top, left + wide, top + size];
+}
+
+const meet = (one, other) => one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
+
+// Finds for each name, in their order, the first of its points and sides where it stays inside and covers nothing: [point,
+// side], or null where it is left to hover. names: [{text, size, reach, points, sides}] in pixels, `taken` boxes.
+function room(names, taken, width, height) {
+  const boxes = [...taken];
+  return names.map(({ text, size = 11, reach = 2, points, sides = SIDES }) => {
+    const places = points.flatMap((at) => sides.map((side) => [at, side, boxed(at, side, text, size, reach)]));
+    const inside = ([left, top, right, bottom]) => left > 0 && top > 0 && right < width && bottom < height;
+    const found = places.find(([, , box]) => inside(box) && !boxes.some((other) => meet(box, other)));
+    if (!found) return null;
+    boxes.push(found[2]);
+    return [points.indexOf(found[0]), found[1]];
+  });
+}

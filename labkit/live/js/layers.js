@@ -1,4 +1,4 @@
-// Pictures of the layers themselves: which weights are left, and what each layer tolerates alone.
+// Pictures of the layers themselves: which weights are left, what each layer gets, and what each tolerates alone.
 
 // The share that is left in each cell: grey where nothing is, and the more the stronger.
 function maskPicture(part, paint) {
@@ -19,6 +19,38 @@ function maskPicture(part, paint) {
     layout.yaxis.scaleanchor = "x";
   }
   return { data, layout };
+}
+
+// A bar for each layer with its number, filled over a hollow one of what the layer could have.
+function barsPicture(part, paint, { height }) {
+  const { values, names, marks } = part;
+  const places = names.map((_, index) => index);
+  const size = Math.max(8, Math.min(12, (height - 60) / names.length - 1));
+  const ends = values.map((value, index) => Math.max(value, marks[index] ?? 0));
+  const bar = { type: "bar", orientation: "h", y: places, width: 0.76, customdata: names };
+  const read = (value) => value.toLocaleString("en");
+  return {
+    data: [
+      { ...bar, x: values, marker: { color: paint.data }, hovertemplate: "%{customdata}: %{x}<extra></extra>" },
+      {
+        ...bar, x: marks, hovertemplate: "%{customdata}: at most %{x}<extra></extra>",
+        marker: { color: veil(paint.quiet, 0.12), line: { color: paint.quiet, width: 1 } },
+      },
+      {
+        x: ends, y: places, mode: "text", textposition: "middle right", textfont: { color: paint.text, size }, cliponaxis: false,
+        text: values.map((value, index) => ` ${read(value)}${index in marks ? ` of ${read(marks[index])}` : ""}`), hoverinfo: "skip",
+      },
+    ],
+    layout: {
+      barmode: "overlay",
+      margin: { l: 14 + 0.62 * size * Math.max(...names.map((name) => name.length)), r: 14, t: 4, b: 42 },
+      xaxis: { title: part.x, range: [0, 1.22 * Math.max(...ends)], nticks: 6 },
+      yaxis: {
+        title: "", range: [names.length - 0.4, -0.6], showgrid: false, tickvals: places, ticktext: names,
+        tickfont: { color: paint.text, size },
+      },
+    },
+  };
 }
 
 // A line for each layer, told apart by hue, dash and marker, with its name at the end where the knob is strong.

@@ -57,30 +57,56 @@ function histogramPicture(part, paint) {
   };
 }
 
+// What is kept is filled, what is cut off hollow; a thin line shows on the right how much is kept up to each index.
 function spectrumPicture(part, paint) {
-  const cut = part.marks[0] ?? Infinity;
-  const x = part.values.map((_, index) => index * part.step + 1);
-  const half = (inside, colour, share) => {
-    const within = (_, index) => inside === x[index] <= cut;
-    return area(x.filter(within), part.values.filter(within), colour, share, "%{x}: %{y:.3f}<extra></extra>");
-  };
-  const top = Math.max(...part.values);
+  const { values, share } = part;
+  const x = values.map((_, index) => index * part.step + 1);
+  const end = x[x.length - 1];
+  const cut = Math.min(part.marks[0] ?? end, end);
+  const top = Math.max(...values);
+  const within = (_, index) => x[index] <= cut;
+  const beyond = (_, index) => x[index] > cut;
+  const hover = "%{x}: %{y:.3f}<extra></extra>";
+  const line = { shape: "hvh", width: 1.5, dash: "dot", color: paint.quiet };
+  const side = (text, xanchor, room) => ({
+    text, xanchor, x: cut + 0.5, y: 1.15 * top, yanchor: "top", showarrow: false, visible: room > 0.15 * end,
+    font: { size: 11, color: paint.quiet },
+  });
   return {
     data: [
-      half(true, paint.data, 0.6),
-      half(false, paint.quiet, 0.25),
+      area(x.filter(within), values.filter(within), paint.data, 0.6, hover),
+      { ...area(x.filter(beyond), values.filter(beyond), paint.quiet, 0, hover), fill: "none", line },
       {
-        x: part.marks.flatMap((mark) => [mark + 0.5, mark + 0.5, null]),
-        y: part.marks.flatMap(() => [0, top * 1.05, null]),
-        mode: "lines",
-        line: { color: paint.finger, width: 2.5 },
-        hoverinfo: "skip",
+        x: part.marks.flatMap((mark) => [mark + 0.5, mark + 0.5, null]), y: part.marks.flatMap(() => [0, top * 1.15, null]),
+        mode: "lines", line: { color: paint.finger, width: 2.5 }, hoverinfo: "skip",
       },
+      ...(share ? energyTraces(part, x, cut, paint) : []),
     ],
     layout: {
-      xaxis: { title: part.x, nticks: 7, range: [0.5 - 0.02 * x.length * part.step, (x.length + 0.5) * part.step] },
-      yaxis: { title: part.y, range: [0, 1.08 * top], nticks: 6 },
+      margin: { l: 52, r: share ? 52 : 14, t: 8, b: 42 },
+      annotations: part.marks.length ? [side("kept ", "right", cut), side(" cut off", "left", end - cut)] : [],
+      xaxis: { title: part.x, nticks: 7, range: [0.5 - 0.02 * end, end + 0.5] },
+      yaxis: { title: part.y, range: [0, 1.15 * top], nticks: 6 },
+      ...(share && { yaxis2: energyAxis(paint) }),
     },
+  };
+}
+
+function energyTraces({ share, kept }, x, cut, paint) {
+  const all = { yaxis: "y2", hovertemplate: "the first %{x} keep %{y:.1f} % of the energy<extra></extra>" };
+  return [
+    { ...all, x: [0, ...x], y: [0, ...share], mode: "lines", line: { color: paint.line3, width: 1.3, dash: "dash" } },
+    {
+      ...all, x: [cut], y: [kept], mode: "markers", cliponaxis: false,
+      marker: { symbol: "diamond", size: 10, color: paint.line3, line: { width: 1, color: paint.surface } },
+    },
+  ];
+}
+
+function energyAxis(paint) {
+  return {
+    title: "energy kept, % (dashed)", color: paint.line3, tickfont: { color: paint.line3 }, range: [0, 115],
+    tickmode: "array", tickvals: [0, 25, 50, 75, 100], side: "right", overlaying: "y", showgrid: false,
   };
 }
 
@@ -112,68 +138,15 @@ function codesPicture(part, paint) {
   };
 }
 
-// What is marked among tiles is faded, and crossed out from corner to corner.
-function crossedOut(corners, paint) {
-  const box = ([left, top, right, bottom]) => [[left, right, right, left, left, null], [top, top, bottom, bottom, top, null]];
-  const lines = { mode: "lines", hoverinfo: "skip" };
-  return [
-    {
-      ...lines, x: corners.flatMap((at) => box(at)[0]), y: corners.flatMap((at) => box(at)[1]),
-      fill: "toself", fillcolor: veil(paint.surface, 0.7), line: { width: 0 },
-    },
-    {
-      ...lines, x: corners.flatMap(([left, , right]) => [left, right, null]),
-      y: corners.flatMap(([, top, , bottom]) => [top, bottom, null]), line: { color: paint.text, width: 1 },
-    },
-  ];
-}
-
-// One or many small matrices as tiles; a byte of 128 is zero.
-function tilesPicture(part, paint) {
-  const [count, height, width] = part.shape;
-  const bytes = Uint8Array.from(atob(part.bytes), (letter) => letter.charCodeAt(0));
-  const across = Math.min(count, Math.ceil(Math.sqrt((count * height * 1.6) / width)));
-  const down = Math.ceil(count / across);
-  const gap = count > 1 ? 1 : 0;
-  const z = Array.from({ length: down * (height + gap) }, () => new Array(across * (width + gap)).fill(null));
-  for (let tile = 0; tile < count; tile++)
-    for (let row = 0; row < height; row++)
-      for (let column = 0; column < width; column++)
-        z[Math.floor(tile / across) * (height + gap) + row][(tile % across) * (width + gap) + column] =
-          ((bytes[(tile * height + row) * width + column] - 128) / 127) * part.top;
-  const marked = (part.marks || []).map((tile) => {
-    const [left, top] = [(tile % across) * (width + gap) - 0.5, Math.floor(tile / across) * (height + gap) - 0.5];
-    return [left, top, left + width, top + height];
-  });
-  const grey = part.kind === "images";
-  const scale = grey
-    ? [[0, "black"], [1, "white"]]
-    : [[0, paint.data], [0.5, paint.surface], [1, paint.original]];
-  const bare = { showgrid: false, showticklabels: false };
-  return {
-    data: [
-      {
-        type: "heatmap", z, colorscale: scale, zmin: grey ? 0 : -part.top, zmax: part.top, showscale: !grey,
-        colorbar: { thickness: 10, outlinewidth: 0, tickfont: { color: paint.quiet }, nticks: 5 },
-        hovertemplate: "%{z:.3f}<extra></extra>",
-      },
-      ...(marked.length ? crossedOut(marked, paint) : []),
-    ],
-    layout: {
-      margin: { l: 24, r: 8, t: 8, b: 30 },
-      xaxis: { ...bare, title: part.x },
-      yaxis: { ...bare, title: part.y, autorange: "reversed", scaleanchor: count > 1 ? "x" : undefined },
-    },
-  };
-}
-
 const PICTURES = {
   histogram: histogramPicture,
   spectrum: spectrumPicture,
+  bars: barsPicture,
   codes: codesPicture,
   lines: linesPicture,
   mask: maskPicture,
   matrix: tilesPicture,
   filters: tilesPicture,
   images: tilesPicture,
+  pairs: pairsPicture,
 };

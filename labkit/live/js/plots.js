@@ -115,5 +115,6 @@ function frame(layout, paint, width, height) {
     ...layout,
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
+    ...(layout.yaxis2 && { yaxis2: axis(layout.yaxis2) }),
   };
 }

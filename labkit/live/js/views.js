@@ -12,7 +12,7 @@ function steps(low, high, most) {
   return inside.length > most ? inside.filter((value) => /^[0.]*1/.test(String(value))) : inside;
 }
 
-// Shipped sweeps as pale lines, the present method's with its name, and the papers' numbers as hollow squares.
+// Shipped sweeps as pale lines, and the papers' numbers as hollow squares.
 function shippedTraces({ lines, papers }, method, paint) {
   const pale = lines.map(({ name, method: of, points }) => ({
     x: points.map((point) => point[0] / KB),
@@ -22,24 +22,41 @@ function shippedTraces({ lines, papers }, method, paint) {
     line: { width: of === method ? 4 : 2, color: paint.pale },
     hovertemplate: `${name}, shipped<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
   }));
-  for (const { name, points } of lines.filter((line) => line.method === method)) {
-    const end = points[points.length - 1];
-    pale.push({
-      x: [end[0] / KB], y: [end[1]], text: [`shipped: ${name.endsWith("trained") ? "trained" : "not trained"}`], mode: "text",
-      textposition: "top center", textfont: { color: paint.quiet, size: 11 }, hoverinfo: "skip",
-    });
-  }
   const hollow = papers.map(({ name, point }) => ({
     x: [point[0] / KB],
     y: [point[1]],
-    text: [name],
-    mode: "markers+text",
-    textposition: "bottom right",
-    textfont: { color: paint.quiet, size: 11 },
+    mode: "markers",
     marker: { symbol: "square-open", size: 11, color: paint.text, line: { width: 1.5 } },
     hovertemplate: `${name}, published<br>%{x:.4~s} KB, %{y:.2f} %<extra></extra>`,
   }));
   return [...pale, ...hollow];
+}
+
+// What stands still has its name beside it where there is room: the original first, then the guess, the papers, and the
+// present method's shipped lines, each at one of its points. `at` turns [bytes, accuracy] into pixels.
+function nameTraces({ original, guess, shipped, method }, paint, at, width, height) {
+  const quiet = { colour: paint.quiet, size: 11 };
+  const known = [
+    { text: "original", points: [original], colour: paint.original, size: 12, reach: 12 },
+    ...(guess ? [{ text: "your guess", points: [guess], colour: paint.text, size: 12, reach: 10, sides: [...SIDES].reverse() }] : []),
+    ...shipped.papers.map(({ short, point }) => ({ ...quiet, text: short, points: [point], reach: 8, sides: [...SIDES].reverse() })),
+  ];
+  const boxes = known.map(({ points: [point], reach }) => [-1, -1, 1, 1].map((sign, end) => at(point)[end % 2] + sign * (reach - 3)));
+  const own = shipped.lines.filter((line) => line.method === method);
+  const named = own.map(({ name, points }) => ({
+    ...quiet, text: `shipped: ${name.endsWith("trained") ? "trained" : "not trained"}`, points: [...points].reverse(), reach: 5,
+    sides: ["top center", "bottom center", "top left", "bottom right"],
+  }));
+  const all = [...known, ...named];
+  const found = room(all.map((name) => ({ ...name, points: name.points.map(at) })), boxes, width, height);
+  return all.flatMap(({ text, points, colour, size, reach }, index) => {
+    if (!found[index]) return [];
+    const [[bytes, accuracy], side] = [points[found[index][0]], found[index][1]];
+    return [{
+      x: [bytes / KB], y: [accuracy], text: [text], mode: "markers+text", textposition: side, hoverinfo: "skip",
+      textfont: { color: colour, size }, marker: { opacity: 0, size: 1.5 * reach },
+    }];
+  });
 }
 
 // Another method at the same value of the knob: hollow while it is an estimate, pale until it is there.
@@ -58,7 +75,7 @@ function otherTrace({ name, now, mark, estimate, late }, paint) {
 // Accuracy against bytes. The axes grow when a point leaves them and never shrink, so that nothing jumps.
 function tradeoffView() {
   let span = null;
-  return (part, paint, { height }) => {
+  return (part, paint, { width, height }) => {
     const { now, original, guess, trail, shipped, beside } = part;
     const points = [now, original, ...beside.map((other) => other.now), ...shipped.papers.map((mark) => mark.point), ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
     const key = String(original);
@@ -80,18 +97,19 @@ function tradeoffView() {
       marker: { size: 8, color: paint.pale, line: { width: 1, color: paint.data } },
       hovertemplate: `${name}<br>%{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
     })));
-    const labelled = (point, text, symbol, size, color, side) => ({
+    const single = (point, text, symbol, size, color) => ({
       x: [point[0] / KB],
       y: [point[1]],
-      text: [text],
-      mode: "markers+text",
-      textposition: side,
-      textfont: { color },
+      mode: "markers",
       marker: { symbol, size, color, line: { width: 1, color: paint.surface } },
       hovertemplate: `${text}: %{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
     });
-    data.push(labelled(original, "original ", "star", 18, paint.original, "middle left"));
-    if (guess) data.push(labelled(guess, "  your guess", "diamond", 14, paint.text, "middle right"));
+    const [wide, high] = [width - 66, height - 50]; // inside the axes
+    const across = (size) => (wide * Math.log(size / span.low)) / Math.log(span.high / span.low);
+    const at = ([size, accuracy]) => [across(size), (high * (ceiling - accuracy)) / (ceiling - span.floor)];
+    data.push(...nameTraces(part, paint, at, wide, high));
+    data.push(single(original, "original", "star", 18, paint.original));
+    if (guess) data.push(single(guess, "your guess", "diamond", 14, paint.text));
     data.push(...beside.map((other) => otherTrace(other, paint)));
     data.push({
       x: [now[0] / KB],
@@ -109,20 +127,19 @@ function tradeoffView() {
       },
       hovertemplate: `now${part.estimate ? " (estimate)" : ""}: %{x:.4~s} KB, %{y:.1f} %<extra></extra>`,
     });
-    const low = span.low / KB;
-    const high = span.high / KB;
-    const ticks = steps(low, high, 9);
+    const ends = [span.low / KB, span.high / KB];
+    const ticks = steps(...ends, 9);
     const named = [{ name: part.method, now, mark: -1 }, ...beside].map((other) => ({
       x: Math.log10(other.now[0] / KB), y: other.now[1], text: other.name,
       colour: other.mark < 0 ? paint.big : hue(other.mark, paint),
     }));
-    const left = Math.log(now[0] / span.low) > 0.6 * Math.log(span.high / span.low);
+    const left = across(now[0]) > 0.6 * wide;
     return {
       data,
       layout: {
-        annotations: beside.length ? names(named, { range: [span.floor, ceiling], height: height - 50, left }) : [],
+        annotations: beside.length ? names(named, { range: [span.floor, ceiling], height: high, left }) : [],
         xaxis: {
-          type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks,
+          type: "log", range: ends.map(Math.log10), tickvals: ticks,
           ticktext: ticks.map((value) => value.toLocaleString("en")), title: "size of the saved file, KB (log)",
         },
         yaxis: { range: [span.floor, ceiling], title: `accuracy, % (${part.split})`, nticks: 8 },

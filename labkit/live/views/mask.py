@@ -9,7 +9,7 @@ import torch
 
 from labkit import layers
 from labkit.live.result import Result
-from labkit.live.views.picture import PIXELS, picture
+from labkit.live.views.picture import PIXELS, blocks, picture
 from labkit.methods import Picture
 
 NAME = "mask"
@@ -59,18 +59,3 @@ def draw(kept: np.ndarray, name: str, pixels: tuple[int, int, int] | None = None
         values, axes = blocks(kept.astype(float)), ("input", "output")
         said = "Each cell shows the share of weights that is left in a block of the matrix."
     return Picture("mask", title, *axes, values, f"{title}. {said}")
-
-
-def blocks(matrix: np.ndarray) -> np.ndarray:
-    """Average a matrix in square blocks, as small as a view's cells allow.
-
-    >>> blocks(np.eye(80)).shape, float(blocks(np.eye(80))[0, 0])
-    ((40, 40), 0.5)
-    """
-    step = math.ceil(math.sqrt(matrix.size / PIXELS))
-    while math.prod(math.ceil(side / step) for side in matrix.shape) > PIXELS:
-        step += 1
-    rows, columns = (np.arange(0, side, step) for side in matrix.shape)
-    sums = np.add.reduceat(np.add.reduceat(matrix, rows, 0), columns, 1)
-    heights, widths = (np.diff([*starts, side]) for starts, side in zip((rows, columns), matrix.shape, strict=True))
-    return sums / np.outer(heights, widths)

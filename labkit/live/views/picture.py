@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import numpy as np
 
@@ -24,6 +25,21 @@ def picture(shown: Picture | None, title: str = "What the method did", none: str
         return {"kind": "none", "title": title, "text": none}
     view = {"kind": shown.kind, "title": shown.title, "x": shown.x, "y": shown.y, "text": shown.text}
     return view | _DRAW.get(shown.kind, _curve)(np.asarray(shown.values), shown)
+
+
+def blocks(matrix: np.ndarray, most: int = PIXELS) -> np.ndarray:
+    """Average a matrix in square blocks, as small as so many cells allow.
+
+    >>> blocks(np.eye(80)).shape, float(blocks(np.eye(80))[0, 0])
+    ((40, 40), 0.5)
+    """
+    step = math.ceil(math.sqrt(matrix.size / most))
+    while math.prod(math.ceil(side / step) for side in matrix.shape) > most:
+        step += 1
+    rows, columns = (np.arange(0, side, step) for side in matrix.shape)
+    sums = np.add.reduceat(np.add.reduceat(matrix, rows, 0), columns, 1)
+    heights, widths = (np.diff([*starts, side]) for starts, side in zip((rows, columns), matrix.shape, strict=True))
+    return sums / np.outer(heights, widths)
 
 
 def _histogram(values: np.ndarray, shown: Picture) -> dict:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from labkit import references
 from labkit.benchmark import published, results
+from labkit.benchmark.published import Published
 from labkit.benchmark.results import Series
 from labkit.live.result import OWN, Choice
 from labkit.live.views import words
@@ -21,7 +23,7 @@ def shipped(choice: Choice, methods: Collection[str], split: str, original: int)
     curves = [found for found in results.curves(network, choice.data, variant, split) if _belongs(found, methods)]
     lines = [{"name": name(found), "method": found.title, "points": _points(found)} for found in curves]
     papers = [
-        {"name": row.cited, "point": [round(original / row.ratio), 100 - row.error_percent]}
+        {"name": row.cited, "short": _short(row), "point": [round(original / row.ratio), 100 - row.error_percent]}
         for row in published.on(network, choice.data)
     ]
     said = [f"{line['name']}: {len(line['points'])} points" for line in lines]
@@ -32,6 +34,11 @@ def shipped(choice: Choice, methods: Collection[str], split: str, original: int)
 def name(found: Series) -> str:
     """Say which method, trained or not."""
     return found.title + (", trained" if found.trained else "")
+
+
+def _short(row: Published) -> str:
+    """Name a number's paper and mark: so much fits beside it in a plot."""
+    return f"{references.short(row.paper)} [{row.trust}]"
 
 
 def _belongs(found: Series, methods: Collection[str]) -> bool:
