@@ -14,7 +14,7 @@ from labkit.macs import macs
 from labkit.table import Cell, Table
 from labkit.threads import threads
 
-ROUNDS, BUDGET_S = 15, 3.0  # for each batch size
+ROUNDS, BUDGET_S = 15, 5.0  # for each batch size
 NOTE = (
     "Multiplications are those on paper, for one picture. Time has its quartiles; × says how many times faster than\n"
     "the first row, with the range of nine in ten rounds. The first row also runs against itself, the control: a\n"
