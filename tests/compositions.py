@@ -4,7 +4,20 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from labkit.weights import Affine, Codebook, Dense, Hashed, LowRank, Separable, Signs, Sparse, Tucker2, Weight
+from labkit.weights import (
+    CP,
+    Affine,
+    Codebook,
+    Dense,
+    Hashed,
+    LowRank,
+    Separable,
+    Signs,
+    Sparse,
+    TensorTrain,
+    Tucker2,
+    Weight,
+)
 
 
 def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
@@ -12,8 +25,9 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
     size = int(np.prod(shape))
     kinds = ["dense"]
     if depth > 0:
-        kinds += ["affine", "codebook", "hashed", "signs", "sparse"] + (["lowrank"] if len(shape) >= 2 else [])
-        kinds += ["separable", "tucker2"] if len(shape) == 4 else []
+        kinds += ["affine", "codebook", "hashed", "signs", "sparse"]
+        kinds += ["lowrank", "tensortrain"] if len(shape) >= 2 else []
+        kinds += ["cp", "separable", "tucker2"] if len(shape) == 4 else []
     kind = kinds[random.randint(len(kinds))]
     if kind == "affine":
         codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
@@ -24,6 +38,10 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         count = random.randint(1, 9)
         codes = torch.from_numpy(random.randint(0, count, size=shape))
         return Codebook(codes, random_weight(random, (count,), depth - 1))
+    if kind == "cp":
+        (out, *others), rank = shape, random.randint(1, 4)
+        rest = [random_weight(random, (rank, side), depth - 1) for side in others]
+        return CP(random_weight(random, (out, rank), depth - 1), *rest)
     if kind == "hashed":
         return Hashed(random_weight(random, (random.randint(1, 9),), depth - 1), random.randint(100), shape)
     if kind == "signs":
@@ -40,12 +58,24 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         (out, inside, height, width), rank = shape, random.randint(1, 4)
         horizontal = random_weight(random, (out, rank, width), depth - 1)
         return Separable(horizontal, random_weight(random, (rank, inside, height), depth - 1))
+    if kind == "tensortrain":
+        rows, columns = digits(random, shape[0]), digits(random, size // shape[0])
+        ranks = (1, random.randint(1, 4), random.randint(1, 4), 1)
+        cores = zip(ranks, rows, columns, ranks[1:], strict=False)
+        return TensorTrain(*(random_weight(random, core, depth - 1) for core in cores), shape)
     if kind == "tucker2":
         (out, inside, *kernel), most, least = shape, random.randint(1, 4), random.randint(1, 4)
         u, v = random_weight(random, (out, most), depth - 1), random_weight(random, (least, inside), depth - 1)
         return Tucker2(u, random_weight(random, (most, least, *kernel), depth - 1), v)
     values = random.randn(*shape).astype(np.float32)
     return Dense(torch.from_numpy(values.astype(np.float16).astype(np.float32) if random.rand() < 0.3 else values))
+
+
+def digits(random: np.random.RandomState, side: int) -> tuple[int, int, int]:
+    """Draw three whole numbers whose product is a side."""
+    first = random.choice([number for number in range(1, side + 1) if side % number == 0])
+    second = random.choice([number for number in range(1, side // first + 1) if side // first % number == 0])
+    return int(first), int(second), int(side // first // second)
 
 
 @st.composite

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from labkit.deploy import deployed
 from labkit.layers import Conv2d
 from labkit.macs import macs
-from labkit.weights import LowRank, Separable, Tucker2
+from labkit.weights import CP, LowRank, Separable, Tucker2
 
 OUT, INSIDE, HEIGHT, WIDTH, RANK = 6, 4, 3, 5, 2
 
@@ -22,6 +22,7 @@ def chains():
             torch.randn(OUT, RANK), torch.randn(RANK, INSIDE * HEIGHT * WIDTH), (OUT, INSIDE, HEIGHT, WIDTH)
         ),
         "Separable": Separable(torch.randn(OUT, RANK, WIDTH), torch.randn(RANK, INSIDE, HEIGHT)),
+        "CP": CP(torch.randn(OUT, 3), torch.randn(3, INSIDE), torch.randn(3, HEIGHT), torch.randn(3, WIDTH)),
         "Tucker2": Tucker2(torch.randn(OUT, 3), torch.randn(3, RANK, HEIGHT, WIDTH), torch.randn(RANK, INSIDE)),
     }
 

@@ -10,15 +10,18 @@ from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole, spread
 from labkit.weights.chain import Chain, Thin
 from labkit.weights.codebook import Codebook
+from labkit.weights.cp import CP
 from labkit.weights.hashed import Hashed
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
 from labkit.weights.separable import Separable
 from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
+from labkit.weights.tensortrain import TensorTrain
 from labkit.weights.tucker import Tucker2
 
 __all__ = [
+    "CP",
     "Affine",
     "Chain",
     "Codebook",
@@ -30,6 +33,7 @@ __all__ = [
     "Separable",
     "Signs",
     "Sparse",
+    "TensorTrain",
     "Thin",
     "Tucker2",
     "Weight",
