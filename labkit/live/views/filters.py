@@ -21,21 +21,24 @@ KERNELS, ROWS, UNITS = 40, 20, 4
 def filters(subject: Subject, result: Result) -> dict:
     """Return the picture of the chosen layer, or of the first one whose weights changed; words where there is none."""
     before, after = layers.layers(subject.base.model), layers.layers(result.model)
-    chosen = result.choice.where
-    first, thinner = next(iter(before)), False
-    for path in [chosen] if chosen in before else before:
+    place = result.choice.where or "this network"
+    none = f"No weight of {place} differs from the original."
+    for path in [result.choice.where] if result.choice.where in before else before:
         was, now = weight(before[path]), weight(after[path]) if path in after else np.empty(0)
-        thinner |= was.shape != now.shape
-        if was.shape == now.shape and was.size and not np.array_equal(was, now):
-            shape = subject.data.image_shape
-            pixels = shape if path == first and was.shape[1:] == (math.prod(shape),) else None
-            return picture(draw(was, now, path, pixels))
-    place = chosen or "this network"
-    if thinner:
-        return picture(
-            None, TITLE, f"{place} has fewer filters than the original: they have no partners to stand beside."
-        )
-    return picture(None, TITLE, f"No weight of {place} differs from the original.")
+        if was.shape != now.shape:
+            none = f"{place} is thinner than the original: its filters have no partners to stand beside."
+        elif not np.array_equal(was, now):
+            if np.isfinite(was).all() and np.isfinite(now).all():
+                return picture(draw(was, now, path, _pixels(subject, path, was)))
+            none = f"{path} holds NaN or infinite numbers, which have no colour."
+    return picture(None, TITLE, none)
+
+
+def _pixels(subject: Subject, path: str, was: np.ndarray) -> tuple[int, int, int] | None:
+    """Return the shape of the picture that a layer reads, if it is the first one and fully connected."""
+    shape = subject.data.image_shape
+    reads = path == next(iter(layers.layers(subject.base.model))) and was.shape[1:] == (math.prod(shape),)
+    return shape if reads else None
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def _spectrum(values: np.ndarray, shown: Picture) -> dict:
 
 def _bars(values: np.ndarray, shown: Picture) -> dict:
     """Send the first bars, the end of each name: that tells layers apart."""
-    few = {} if len(values) <= BARS else {"y": f"{shown.y} (the first {BARS} of {len(values)})"}
+    few = {} if len(values) <= BARS else {"x": f"{shown.x} (the first {BARS} of {len(values)})"}
     names = [name if len(name) <= LETTERS else f"…{name[1 - LETTERS :]}" for name in shown.labels[:BARS]]
     bars = {"values": [_short(value) for value in values[:BARS]], "names": names}
     return bars | {"marks": [_short(mark) for mark in shown.marks[:BARS]]} | few
