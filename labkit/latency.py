@@ -164,10 +164,15 @@ def ratio_of(baseline: np.ndarray, again: np.ndarray, other: np.ndarray) -> Rati
 
 def forward(model: nn.Module, image_shape: tuple[int, int, int], batch: int, device: torch.device | str) -> Work:
     """Return what runs the deployed network once on a batch of noise and waits for the result."""
+    return running(deployed(model), image_shape, batch, device)
+
+
+def running(net: nn.Module, image_shape: tuple[int, int, int], batch: int, device: torch.device | str) -> Work:
+    """Return what runs a network, just as it is, once on a batch of noise and waits for the result."""
     if batch < 1:
         raise ValueError(f"batch is {batch}, but must be at least 1")
     on = torch.device(device)
-    net = deployed(model).to(on)
+    net = net.to(on)
     images = torch.randn(batch, *image_shape, generator=torch.Generator().manual_seed(0)).to(on)
     if images.ndim == 4:
         images = images.contiguous(memory_format=torch.channels_last)
