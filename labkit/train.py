@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from labkit.augment import augment
 from labkit.data import Data, Split
+from labkit.hardware import has_bfloat16
 from labkit.macs import macs
 from labkit.sharing import by_sharing
 from labkit.threads import threads
@@ -126,6 +127,8 @@ class Trainer:
         self.data, self.recipe = data, recipe
         self.loss, self.penalty, self.after_step = loss, penalty, after_step
         self.device = torch.device(device)
+        # Emulated, it takes ten times as long as float32.
+        self._bfloat16 = recipe.bfloat16 and has_bfloat16(self.device)
         self.epoch = 0
         self.go_on_with(model)
 
@@ -181,7 +184,7 @@ class Trainer:
         labels = batch.labels.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = rate / math.sqrt(group["sharing"])
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16):
             outputs = self.model(images).float()
         loss = self.loss(outputs, labels, images)
         if self.penalty is not None:

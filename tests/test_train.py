@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit import checkpoints, data, zoo
+from labkit import checkpoints, data, train, zoo
 from labkit.data import Data
 from labkit.layers import Linear
 from labkit.train import Recipe, Trainer, square_hinge
@@ -147,3 +147,12 @@ def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
         Recipe(optimiser="adagrad")
     with pytest.raises(ValueError, match="nothing to train"):
         Trainer(small().requires_grad_(False), images, Recipe())
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_bfloat16_is_used_only_where_the_device_multiplies_it(images, multiplies, monkeypatch):
+    monkeypatch.setattr(train, "has_bfloat16", lambda device: multiplies)
+    network, seen = small(), set()
+    network[1].register_forward_hook(lambda layer, x, y: seen.add(y.dtype))
+    next(Trainer(network, images, Recipe(epochs=1, batch=640, bfloat16=True)).run())
+    assert seen == {torch.bfloat16 if multiplies else torch.float32}
