@@ -153,6 +153,7 @@ def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
 def test_bfloat16_is_used_only_where_the_device_multiplies_it(images, multiplies, monkeypatch):
     monkeypatch.setattr(train, "has_bfloat16", lambda device: multiplies)
     network, seen = small(), set()
+    trainer = Trainer(network, images, Recipe(epochs=1, batch=640, bfloat16=True))
     network[1].register_forward_hook(lambda layer, x, y: seen.add(y.dtype))
-    next(Trainer(network, images, Recipe(epochs=1, batch=640, bfloat16=True)).run())
+    next(trainer.run())
     assert seen == {torch.bfloat16 if multiplies else torch.float32}
