@@ -15,8 +15,9 @@ from labkit.live import actions, state, static
 from labkit.live.bench import Bench
 from labkit.live.loop import Job, Loop, Stale
 from labkit.live.result import Choice
-from labkit.live.stage import VIEWS, Stage
+from labkit.live.stage import Stage
 from labkit.live.views import sensitivity
+from labkit.live.views.second import VIEWS
 from labkit.live.wish import among, moved, read
 from labkit.methods import Method
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor
 
@@ -13,11 +14,11 @@ from labkit.live.bench import SPAN_S, Bench
 from labkit.live.beside import Beside
 from labkit.live.loop import Stale
 from labkit.live.result import Base, Choice, Result, Subject
-from labkit.live.views import codes, filters, mask, sensitivity, words
+from labkit.live.views import sensitivity, words
 from labkit.live.views.beside import beside
 from labkit.live.views.card import card
 from labkit.live.views.flips import flips
-from labkit.live.views.picture import picture
+from labkit.live.views.second import VIEWS, second
 from labkit.live.views.shipped import shipped
 from labkit.live.views.sizes import sizes
 from labkit.live.views.tiles import tiles
@@ -25,13 +26,6 @@ from labkit.live.views.tradeoff import Trail, tradeoff
 from labkit.methods import Knob
 
 HISTORY = 50  # steps that can be undone
-VIEWS = (
-    "what the method did",
-    codes.NAME,
-    mask.NAME,
-    filters.NAME,
-    sensitivity.NAME,
-)  # to choose from, in the second place
 
 
 class Stage:
@@ -158,15 +152,8 @@ class Stage:
         self.update(**parts)
 
     def _picture(self) -> dict:
-        if self.view == codes.NAME:
-            return picture(codes.codes(self.result), codes.NAME.capitalize(), codes.NONE)
-        if self.view == mask.NAME:
-            return mask.mask(self.result, self.subject.data.image_shape)
-        if self.view == filters.NAME:
-            return filters.filters(self.subject, self.result)
-        if self.view == sensitivity.NAME:
-            return sensitivity.sensitivity(self.bench.scan(self.result.choice, self.result.base), self.bench.split)
-        return picture(self.result.picture)
+        scan = partial(self.bench.scan, self.result.choice, self.result.base)
+        return second(self.view, self.subject, self.result, self.bench.split, scan)
 
     def _series(self) -> str:
         """Name the line on which the result lies: what was done before, with which method, where."""

@@ -6,31 +6,34 @@ It is drawn from the same parts as the live views, so it says what they said whe
 from __future__ import annotations
 
 import math
-from html import escape
 
-WIDTH, HEIGHT = 960, 520
-INK, QUIET, LINE, PAPER = "#1c2230", "#5c6675", "#e2e5ea", "#fafbfd"
-DATA, FINGER, ORIGINAL = "#0072b2", "#e69f00", "#d55e00"
+from labkit.live import second_still
+from labkit.live.shapes import DATA, FINGER, INK, ORIGINAL, PAPER, QUIET, WIDTH, card, clip, line, page, shape, text
+
+HEIGHT = 520
 
 
 def svg(parts: dict) -> str:
-    """Draw title, knob, tiles, accuracy against bytes and the bytes of each layer."""
+    """Draw title, knob, tiles, accuracy against bytes, the bytes of each layer, and some kinds of the second view."""
     if "tiles" not in parts:
         said = parts.get("alert") or parts.get("say", {}).get("text", "")
-        return _page([_text(20, 40, said or "The panel is still computing.", 15)], "The live panel", 80)
+        return page([text(20, 40, said or "The panel is still computing.", 15)], "The live panel", 80)
     title, knob = parts["title"], parts["knob"]
     chosen = ", ".join(choice["value"] for choice in parts["choices"][1:4])
+    below = second_still.draw(parts["picture"], HEIGHT - 20)
+    height = HEIGHT + (second_still.HEIGHT if below else 0)
     drawn = [
-        _text(20, 32, title["title"], 19, weight=700),
-        _text(20, 54, _clip(title["idea"], 84), 13, QUIET),
-        _text(WIDTH - 20, 32, f"{knob['label']}: {knob['shown'][parts['place']['index']]}", 17, "#b97f00", "end", 700),
-        _text(WIDTH - 20, 54, chosen, 13, QUIET, "end"),
+        text(20, 32, title["title"], 19, weight=700),
+        text(20, 54, clip(title["idea"], 84), 13, QUIET),
+        text(WIDTH - 20, 32, f"{knob['label']}: {knob['shown'][parts['place']['index']]}", 17, "#b97f00", "end", 700),
+        text(WIDTH - 20, 54, chosen, 13, QUIET, "end"),
         *_tiles(parts["tiles"]),
         *_tradeoff(parts["tradeoff"], parts["trail"], parts["beside"]["points"]),
         *_sizes(parts["sizes"]),
-        _text(20, HEIGHT - 14, parts["say"]["text"], 12, QUIET),
+        *below,
+        text(20, height - 14, parts["say"]["text"], 12, QUIET),
     ]
-    return _page(drawn, f"{title['title']}. {parts['say']['text']}", HEIGHT)
+    return page(drawn, f"{title['title']}. {parts['say']['text']}", height)
 
 
 def _tiles(tiles: list[dict]) -> list[str]:
@@ -38,10 +41,10 @@ def _tiles(tiles: list[dict]) -> list[str]:
     drawn = []
     for index, tile in enumerate(tiles):
         x = 20 + index * step
-        drawn.append(_card(x, 70, step - 10, 78))
-        drawn.append(_text(x + 12, 90, tile["label"], 11, QUIET))
-        drawn.append(_text(x + 12, 116, tile["value"], 20, weight=700))
-        drawn.append(_text(x + 12, 136, tile["note"], 11, QUIET))
+        drawn.append(card(x, 70, step - 10, 78))
+        drawn.append(text(x + 12, 90, tile["label"], 11, QUIET))
+        drawn.append(text(x + 12, 116, tile["value"], 20, weight=700))
+        drawn.append(text(x + 12, 136, tile["note"], 11, QUIET))
     return drawn
 
 
@@ -60,33 +63,33 @@ def _tradeoff(view: dict, trail: list[dict], beside: list[dict]) -> list[str]:
         x = left + (math.log10(point[0]) - low) / (high - low) * width
         return x, top + (ceiling - point[1]) / (ceiling - floor) * height
 
-    drawn = [_card(20, 160, 470, 330), _text(34, 182, "Accuracy against size", 13, weight=600)]
+    drawn = [card(20, 160, 470, 330), text(34, 182, "Accuracy against size", 13, weight=600)]
     for step in range(5):
         share = floor + (ceiling - floor) * step / 4
         y = at((10**low, share))[1]
-        drawn += [_line(left, y, left + width, y), _text(left - 8, y + 4, f"{share:.0f}", 11, QUIET, "end")]
+        drawn += [line(left, y, left + width, y), text(left - 8, y + 4, f"{share:.0f}", 11, QUIET, "end")]
     for power in range(math.floor(low), math.ceil(high) + 1):
         for size in (10**power, 2 * 10**power, 5 * 10**power):
             if 10**low <= size <= 10**high:
                 x = at((size, floor))[0]
-                drawn.append(_line(x, top, x, top + height))
-                drawn.append(_text(x, top + height + 16, f"{size / 1000:g}", 11, QUIET, "middle"))
-    drawn.append(_text(left + width / 2, top + height + 36, "size of the saved file, KB (log)", 11, QUIET, "middle"))
-    drawn.append(_text(WIDTH / 2 - 4, 182, f"accuracy, % ({view['split']})", 11, QUIET, "end"))
+                drawn.append(line(x, top, x, top + height))
+                drawn.append(text(x, top + height + 16, f"{size / 1000:g}", 11, QUIET, "middle"))
+    drawn.append(text(left + width / 2, top + height + 36, "size of the saved file, KB (log)", 11, QUIET, "middle"))
+    drawn.append(text(WIDTH / 2 - 4, 182, f"accuracy, % ({view['split']})", 11, QUIET, "end"))
     drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#9cc7e2" stroke="{DATA}"/>' for x, y in map(at, points)]
     x, y = at(view["original"])
-    drawn += [_shape(x, y, 5, 10, ORIGINAL), _text(x - 14, y + 4, "original", 11, ORIGINAL, "end")]
+    drawn += [shape(x, y, 5, 10, ORIGINAL), text(x - 14, y + 4, "original", 11, ORIGINAL, "end")]
     if view["guess"]:
         x, y = at(view["guess"])
-        drawn += [_shape(x, y, 2, 8, INK), _text(x + 12, y + 4, "your guess", 11)]
+        drawn += [shape(x, y, 2, 8, INK), text(x + 12, y + 4, "your guess", 11)]
     free = 0.0  # the next name stands no higher, so that none covers another
     for other in sorted(beside, key=lambda other: -other["now"][1]):
         x, y = at(other["now"])
-        drawn += [_shape(x, y, 3 + other["mark"], 7, QUIET), _text(x + 14, max(y + 4, free), other["name"], 11)]
+        drawn += [shape(x, y, 3 + other["mark"], 7, QUIET), text(x + 14, max(y + 4, free), other["name"], 11)]
         free = max(y + 4, free) + 13
     x, y = at(view["now"])
     low_y, high_y = (at((view["now"][0], end))[1] for end in view["now"][2:])
-    drawn.append(_line(x, low_y, x, high_y, FINGER, 2))
+    drawn.append(line(x, low_y, x, high_y, FINGER, 2))
     drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="{FINGER}" stroke="{PAPER}" stroke-width="1.5"/>')
     return drawn
 
@@ -94,53 +97,15 @@ def _tradeoff(view: dict, trail: list[dict], beside: list[dict]) -> list[str]:
 def _sizes(view: dict) -> list[str]:
     """One bar for each layer: filled now, outlined originally."""
     heading = "Where the bytes go: filled = now, outline = original"
-    drawn = [_card(500, 160, 440, 330), _text(514, 182, heading, 13, weight=600)]
+    drawn = [card(500, 160, 440, 330), text(514, 182, heading, 13, weight=600)]
     rows = view["rows"]
     top = max(max(row[1], row[2]) for row in rows)
     step = min(48, 290 / len(rows))
     for index, (name, now, before, shown) in enumerate(rows):
         y = 194 + index * step
-        drawn.append(_text(582, y + step / 2 + 4, name, 11, INK, "end"))
+        drawn.append(text(582, y + step / 2 + 4, name, 11, INK, "end"))
         for size, paint in ((now, f'fill="{DATA}"'), (before, f'fill="none" stroke="{QUIET}"')):
             box = f'y="{y + 4:.1f}" width="{260 * size / top:.1f}" height="{step - 8:.1f}"'
             drawn.append(f'<rect x="590" {box} {paint}/>')
-        drawn.append(_text(596 + 260 * max(now, before) / top, y + step / 2 + 4, shown, 11))
+        drawn.append(text(596 + 260 * max(now, before) / top, y + step / 2 + 4, shown, 11))
     return drawn
-
-
-def _clip(text: str, most: int) -> str:
-    """Shorten a text at the end of a word."""
-    return text if len(text) <= most else text[:most].rpartition(" ")[0] + " …"
-
-
-def _page(drawn: list[str], title: str, height: int) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" font-family="system-ui, sans-serif"><title>{escape(title)}</title>'
-        f'<rect width="{WIDTH}" height="{height}" fill="white"/>{"".join(drawn)}</svg>'
-    )
-
-
-def _card(x: float, y: float, width: float, height: float) -> str:
-    return f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" rx="9" fill="{PAPER}" stroke="{LINE}"/>'
-
-
-def _text(x: float, y: float, text: str, size: int, colour: str = INK, anchor: str = "start", weight: int = 400) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}" '
-        f'font-weight="{weight}">{escape(text)}</text>'
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str = LINE, width: float = 1) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
-
-
-def _shape(x: float, y: float, corners: int, radius: float, colour: str) -> str:
-    """Draw a star of so many corners; two make a diamond."""
-    spots = []
-    for index in range(2 * corners):
-        angle = math.pi * (index / corners - 0.5)
-        reach = radius if index % 2 == 0 else radius * (0.45 if corners > 2 else 0.8)
-        spots.append(f"{x + reach * math.cos(angle):.1f},{y + reach * math.sin(angle):.1f}")
-    return f'<polygon points="{" ".join(spots)}" fill="{colour}"/>'

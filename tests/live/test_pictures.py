@@ -1,11 +1,14 @@
 """The pictures of a factorisation: what is sent is what was measured, and never more than a view can draw."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 
+from labkit.live import second_still
+from labkit.live.shapes import DATA
 from labkit.live.views.picture import BARS, LETTERS, picture
 from labkit.lowrank.spectrum import spectrum
 from labkit.methods import Picture
@@ -51,3 +54,32 @@ def test_a_layer_that_is_left_alone_keeps_all():
 def test_a_score_that_is_no_energy_has_none():
     scores = Picture("spectrum", "Units", "unit", "score", np.array([3.0, 2.0, 1.0]), "Units.", marks=np.array([2]))
     assert "share" not in picture(scores) and "kept" not in picture(scores)
+
+
+def still(view):
+    """What a still picture of the view writes, and its shapes."""
+    drawn = ElementTree.fromstring(f"<svg>{''.join(second_still.draw(view, 500))}</svg>")
+    return list(drawn.itertext()), drawn
+
+
+def test_the_still_picture_draws_each_bar_in_proportion():
+    words, drawn = still(picture(bars(4)))
+    assert {"conv0", "conv3", "1 of 2", "4 of 8"} <= set(words)
+    filled, outlines = ([bar for bar in drawn.iter("rect") if bar.get("fill") == paint] for paint in (DATA, "none"))
+    widths = [float(bar.get("width")) for bar in filled]
+    assert widths == pytest.approx([index * widths[0] for index in (1, 2, 3, 4)], rel=0.01)
+    assert [float(bar.get("width")) for bar in outlines] == pytest.approx([2 * width for width in widths], rel=0.01)
+
+
+def test_the_still_picture_fills_what_is_kept_of_a_spectrum():
+    view = picture(spectrum(torch.tensor([4.0, 3.0, 2.0, 1.0]), 3, "fc1"))
+    words, drawn = still(view)
+    kept = next(drawn.iter("polygon")).get("points").split()
+    hollow, energy = ([p.split(",") for p in shape.get("points").split()] for shape in drawn.iter("polyline"))
+    assert len(kept) == 3 + 2 and len(hollow) == 2 and len(energy) == 4
+    heights = [float(y) for _, y in energy]
+    assert heights == sorted(heights, reverse=True) and view["title"] in words
+
+
+def test_other_pictures_have_no_still_one():
+    assert second_still.draw({"kind": "none"}, 500) == [] and second_still.draw(picture(bars(0)), 500) == []

@@ -1,0 +1,25 @@
+"""The second view: what is looked at in it, and who draws that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labkit.live.result import Result, Subject
+from labkit.live.scan import Scan
+from labkit.live.views import codes, filters, mask, sensitivity
+from labkit.live.views.picture import picture
+
+VIEWS = ("what the method did", codes.NAME, mask.NAME, filters.NAME, sensitivity.NAME)
+
+
+def second(view: str, subject: Subject, result: Result, split: str, scan: Callable[[], Scan]) -> dict:
+    """Return the picture that is looked at; `scan` is asked for only where it is."""
+    if view == codes.NAME:
+        return picture(codes.codes(result), codes.NAME.capitalize(), codes.NONE)
+    if view == mask.NAME:
+        return mask.mask(result, subject.data.image_shape)
+    if view == filters.NAME:
+        return filters.filters(subject, result)
+    if view == sensitivity.NAME:
+        return sensitivity.sensitivity(scan(), split)
+    return picture(result.picture)
