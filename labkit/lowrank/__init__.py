@@ -5,10 +5,11 @@ a sweep may name them, and no panel offers them.
 """
 
 from labkit.lowrank.activation import ActivationSVD
+from labkit.lowrank.oneshot import OneShotTucker
 from labkit.lowrank.rivals import RandomSubspace
 from labkit.lowrank.spatial import Spatial
 from labkit.lowrank.svd import SVD
 from labkit.lowrank.tucker import Tucker2
 
-METHODS = (SVD, Spatial, Tucker2, ActivationSVD)
+METHODS = (SVD, Spatial, Tucker2, OneShotTucker, ActivationSVD)
 RIVALS = (RandomSubspace,)

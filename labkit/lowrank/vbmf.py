@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import brentq, minimize_scalar
 from torch import Tensor
 
 GRID = 512  # variances tried before the best is refined: each singular value may make a local minimum
@@ -85,6 +84,8 @@ def signal(s: np.ndarray, shape: tuple[int, int]) -> Signal:
 
 def noise_variance(squares: np.ndarray, alpha: float) -> float:
     """Return the variance that minimises the free energy, given g^2 / M (L,), falling, and a = L / M."""
+    from scipy.optimize import minimize_scalar  # here, so that a panel that only lists the method opens without it
+
     most_kept = math.ceil(len(squares) / (1 + alpha)) - 1
     tail = squares[most_kept:]
     low, high = math.log(max(tail[0] / least_x(alpha), tail.mean())), math.log(squares.mean())
@@ -125,5 +126,7 @@ def least_x(alpha: float) -> float:
     >>> round(least_x(1.0), 4)
     4.9108
     """
+    from scipy.optimize import brentq
+
     t = brentq(lambda t: psi_1(t, alpha) / t, 2 * alpha, 3)  # as log(1 + z) / z is above 1/2 at 2, and below it at 3
     return (1 + t) * (1 + alpha / t)
