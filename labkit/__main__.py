@@ -14,6 +14,7 @@ from labkit.data import NAMES
 # Commands with options of their own. Each needs what the others do not, so it is imported when it is called.
 OWN = {
     "build": ("labkit.course.build", "build the notebooks from notebooks/source"),
+    "imagenet": ("labkit.benchmark.imagenet", "the survey's table II on AlexNet and VGG-16, given ImageNet's pictures"),
     "smallest": ("labkit.benchmark.smallest", "show the smallest files, and make those that are not there"),
     "sweep": ("labkit.benchmark.command", "measure many methods, networks and knobs; a second run goes on"),
 }
