@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -190,6 +190,72 @@ def test_methods_side_by_side_the_mask_and_the_scan_that_fills_in(lab, page):
     knob.press("End")
     at_rest(page, "sparsity 99.9 %")
     notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.close()
+
+
+FACTORS = """from labkit.live import explore
+from labkit.lowrank import SVD
+from labkit.methods import LeafCurve, Picture
+import numpy as np
+
+class Curve(LeafCurve):
+    def picture(self, rank, layer):
+        tops = np.array([fit.top for fit in self.fits.values()])
+        names = tuple(path.removesuffix(".weight") for path in self.fits)
+        return Picture("bars", "Ranks", "rank", "", np.minimum(rank, tops), "Ranks.", marks=tops, labels=names)
+
+class Bars(SVD):
+    title, curve = "Bars", Curve
+
+panel = explore("ResNet-20", [SVD(), Bars()], knob=8)
+panel"""
+BARS = """() => [...document.querySelectorAll('.lk-plot-picture .ytick text')].map(
+    text => [text.textContent, Math.round(text.getBoundingClientRect().y)])"""
+
+
+def test_a_factorisation_shows_its_spectrum_its_weights_and_a_bar_for_each_layer(lab, page):
+    notebook = page.open_notebook(lab, lab.write("factors.ipynb", FACTORS))
+    notebook.run()
+    drawn(page)
+    page.tab.locator(".lk-panel").evaluate("panel => panel.scrollIntoView()")
+    page.tab.wait_for_selector(".lk-plot-picture .overplot .scatterlayer .point")  # the energy has an axis of its own
+    page.screenshot_of("panel-spectrum")
+    page.tab.get_by_label("second view").select_option("filters")
+    page.tab.wait_for_selector(".lk-plot-picture .heatmaplayer image")
+    assert "relative error" in page.tab.text_content(".lk-view-picture .lk-view-title")
+    ticks = [name for name, _ in page.tab.evaluate(BARS)]
+    assert ticks[:2] == ["original", "now"] and len(ticks) % 2 == 0
+    page.screenshot_of("panel-filters")
+    page.tab.get_by_label("second view").select_option("what the method did")
+    page.tab.get_by_label("method").select_option("Bars")
+    page.tab.wait_for_selector(".lk-plot-picture[aria-label='Ranks.'] .barlayer .point")
+    page.tab.wait_for_function(f"() => ({BARS})().length === 22")
+    heights = [height for _, height in page.tab.evaluate(BARS)]
+    assert all(low + 8 <= high for low, high in pairwise(heights)), "names cover each other"
+    page.screenshot_of("panel-bars")
+    notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+    page.tab.wait_for_selector(".lk-panel[data-theme=dark]")
+    page.tab.wait_for_timeout(500)
+    page.screenshot_of("panel-bars-dark")
+    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+    notebook.close()
+
+
+PUBLISHED = "from labkit.live import explore\nexplore('LeNet-5', data='MNIST').guess(50_000, 0.97)"
+BOXES = """() => [...document.querySelectorAll('.lk-plot-tradeoff .textpoint')].map(text => {
+    const box = text.getBoundingClientRect(); return [text.textContent, box.left, box.top, box.right, box.bottom]; })"""
+
+
+def test_names_of_what_was_published_cover_no_other(lab, page):
+    notebook = page.open_notebook(lab, lab.write("published.ipynb", PUBLISHED))
+    notebook.run()
+    drawn(page)
+    boxes = page.tab.evaluate(BOXES)
+    assert {"original", "your guess", "Han 2016 [S]"} <= {name for name, *_ in boxes}
+    for (_, *one), (_, *other) in combinations(boxes, 2):
+        apart = one[0] >= other[2] or other[0] >= one[2] or one[1] + 2 >= other[3] or other[1] + 2 >= one[3]
+        assert apart, "names cover each other"
+    page.screenshot_of("panel-published")
     notebook.close()
 
 

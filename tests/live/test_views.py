@@ -1,12 +1,16 @@
 """The second view, the shipped lines and the published marks: what they say is what was measured and printed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from labkit import storage, zoo
 from labkit.benchmark import results
 from labkit.codes import code_table
+from labkit.latency import Ratio
 from labkit.live.result import Choice
+from labkit.live.views import tiles
 from labkit.live.views.codes import draw
 from labkit.live.views.picture import picture
 from labkit.live.views.shipped import shipped
@@ -70,3 +74,18 @@ def test_shipped_results_can_be_read_and_none_has_failed():
         entries = results.read(name)
         assert entries and [entry.error for entry in entries if entry.error] == []
         assert all(np.isfinite(entry.result["bytes"]) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("macs", "times", "said"),
+    [
+        (50, Ratio(1.01, 0.97, 1.05, 1.0, 0.97, 1.03, 9), ("2.00× fewer, on paper", "no faster, measured")),
+        (50, Ratio(1.5, 1.4, 1.6, 1.0, 0.97, 1.03, 9), ("2.00× fewer, on paper", "1.50× faster, measured")),
+        (50, Ratio(0.5, 0.4, 0.6, 1.0, 0.97, 1.03, 9), ("2.00× fewer, on paper", "2.00× slower, measured")),
+        (100, Ratio(1.01, 0.97, 1.05, 1.0, 0.97, 1.03, 9), ("as the original", "no real difference")),
+    ],
+)
+def test_what_is_counted_on_paper_stands_beside_what_is_measured(macs, times, said):
+    result = SimpleNamespace(macs=macs, seconds=0.001, faster=times)
+    subject = SimpleNamespace(macs=100)
+    assert (tiles.multiplications(subject, result)["note"], tiles.time(subject, result)["note"]) == said
