@@ -29,12 +29,16 @@ def changed(shape, seed=0):
     return was, was + 0.1 * random.normal(size=shape)
 
 
+def title(name, percent):
+    return f"{name}: relative error ‖W − W′‖ / ‖W‖ =\u00a0{percent:.1f}\u00a0%"
+
+
 def test_kernels_stand_in_pairs_on_one_scale():
     was, now = changed((6, 1, 5, 5))
     shown = draw(was, now, "conv1")
     assert np.array_equal(shown.values[:, 0], was[:, 0]) and np.array_equal(shown.values[:, 1], now[:, 0])
     error = 100 * np.sqrt(((was - now) ** 2).sum() / (was**2).sum())
-    assert shown.title == f"conv1: relative error {error:.1f} %" and shown.x.startswith("all 6 kernels")
+    assert shown.title == title("conv1", error) and shown.x.startswith("all 6 kernels")
     part = picture(shown)
     assert part["shape"] == [12, 5, 5] and part["top"] == pytest.approx(np.abs([was, now]).max(), rel=1e-3)
     assert decoded(part)[::2] == pytest.approx(was[:, 0], abs=part["top"] / 200)
@@ -85,7 +89,7 @@ def test_the_panel_says_the_error_of_the_best_approximation(panel):
     spectrum = np.linalg.svd(zoo.load("LeNet-300-100").fc1.weight().detach().numpy(), compute_uv=False)
     error = np.sqrt((spectrum[16:] ** 2).sum() / (spectrum**2).sum())
     assert (panel.state["picture"], shown(panel)["shape"]) == ("pairs", [8, 14, 14])
-    assert shown(panel)["title"] == f"fc1: relative error {100 * error:.1f} %"
+    assert shown(panel)["title"] == title("fc1", 100 * error)
     panel.set(where="fc2").set(knob=8).wait()
     assert shown(panel)["title"].startswith("fc2: ") and shown(panel)["shape"] == [2, 20, 40]
     panel.look("what the method did").wait()

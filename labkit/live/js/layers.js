@@ -22,13 +22,17 @@ function maskPicture(part, paint) {
 }
 
 // A bar for each layer with its number, filled over a hollow one of what the layer could have.
-function barsPicture(part, paint, { height }) {
+function barsPicture(part, paint, { width, height }) {
   const { values, names, marks } = part;
   const places = names.map((_, index) => index);
   const size = Math.max(8, Math.min(12, (height - 60) / names.length - 1));
   const ends = values.map((value, index) => Math.max(value, marks[index] ?? 0));
   const bar = { type: "bar", orientation: "h", y: places, width: 0.76, customdata: names };
   const read = (value) => value.toLocaleString("en");
+  const said = values.map((value, index) => ` ${read(value)}${index in marks ? ` of ${read(marks[index])}` : ""}`);
+  const widest = (texts) => 0.62 * size * Math.max(...texts.map((text) => text.length));
+  const left = 14 + widest(names);
+  const room = 1 - widest(said) / Math.max(80, width - left - 14); // for a number beside the longest bar
   return {
     data: [
       { ...bar, x: values, marker: { color: paint.data }, hovertemplate: "%{customdata}: %{x}<extra></extra>" },
@@ -38,13 +42,13 @@ function barsPicture(part, paint, { height }) {
       },
       {
         x: ends, y: places, mode: "text", textposition: "middle right", textfont: { color: paint.text, size }, cliponaxis: false,
-        text: values.map((value, index) => ` ${read(value)}${index in marks ? ` of ${read(marks[index])}` : ""}`), hoverinfo: "skip",
+        text: said, hoverinfo: "skip",
       },
     ],
     layout: {
       barmode: "overlay",
-      margin: { l: 14 + 0.62 * size * Math.max(...names.map((name) => name.length)), r: 14, t: 4, b: 42 },
-      xaxis: { title: part.x, range: [0, 1.22 * Math.max(...ends)], nticks: 6 },
+      margin: { l: left, r: 14, t: 4, b: 42 },
+      xaxis: { title: part.x, range: [0, Math.max(...ends) / Math.max(0.3, room)], nticks: 6 },
       yaxis: {
         title: "", range: [names.length - 0.4, -0.6], showgrid: false, tickvals: places, ticktext: names,
         tickfont: { color: paint.text, size },

@@ -61,16 +61,15 @@ def draw(was: np.ndarray, now: np.ndarray, name: str, pixels: tuple[int, int, in
         tiles, said = _kernels(both.swapaxes(1, 2).reshape(-1, 2, *was.shape[2:]))
     else:
         tiles, said = _matrix(both.reshape(len(was), 2, -1))
-    title = f"{name}: relative error {100 * error:.1f} %"
+    title = f"{name}: relative error ‖W − W′‖ / ‖W‖ =\u00a0{100 * error:.1f}\u00a0%"  # the number stays on one line
     return Picture(
         kind="pairs",
         title=title,
-        x=f"{said}; error: ‖W − W′‖ / ‖W‖",
+        x=said,
         y="",
         values=tiles,
-        text=f"{title}: the norm of the change over that of the original. The original above, what the network "
-        f"computes with now below: {said}. The numbers reach from {was.min():.3g} to {was.max():.3g} in the original, "
-        f"from {now.min():.3g} to {now.max():.3g} now.",
+        text=f"{title}. The original above, what the network computes with now below: {said}. The numbers reach "
+        f"from {was.min():.3g} to {was.max():.3g} in the original, from {now.min():.3g} to {now.max():.3g} now.",
     )
 
 
