@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -87,6 +87,7 @@ class SVD(LeafMethod):
     paper = "denton2014"
     knob = Knob("rank", "rank of every layer", (1, 2, 4, 8, 16, 32), 16)
     matrices = True
+    slices: ClassVar[bool] = True  # each rank is a slice of what was prepared, and takes no time
 
     def fit(self, leaf: Weight) -> SVDFit:
         values = numbers(leaf)
