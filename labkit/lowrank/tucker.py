@@ -129,10 +129,10 @@ class Tucker2(KernelMethod):
     def __init__(self, iterations: int = 0):
         if iterations < 0:
             raise ValueError(f"iterations is {iterations}, but must be 0 for the plain HOSVD, or more for HOOI")
-        self.iterations = iterations
+        self.iterations, self.slices = iterations, iterations == 0
         if iterations:
             self.title = f"{self.title}, HOOI"
-            self.drawback = "Iterations at each rank, and the error that they lower is small already."
+            self.drawback = "Iterations at each rank; and a smaller error of the weights is not always a better accuracy."
 
     def fit_kernel(self, kernel: Tensor) -> TuckerFit:
         return TuckerFit(kernel, self.iterations)
