@@ -132,7 +132,7 @@ class Tucker2(KernelMethod):
         self.iterations, self.slices = iterations, iterations == 0
         if iterations:
             self.title = f"{self.title}, HOOI"
-            self.drawback = "Iterations at each rank; and a smaller error of the weights is not always a better accuracy."
+            self.drawback = "Iterations at each rank; and a smaller error of the weights can be a worse accuracy."
 
     def fit_kernel(self, kernel: Tensor) -> TuckerFit:
         return TuckerFit(kernel, self.iterations)
