@@ -29,7 +29,7 @@ from labkit.data import Data
 from labkit.methods import LeafCurve, Method, Picture, numbers, sound_leaves
 from labkit.pruning.ranked import Ranked, largest, share_of_zeros, survivors
 from labkit.pruning.surgeon import Operation
-from labkit.weights import Sparse, Weight
+from labkit.weights import LowRank, Sparse, Weight
 
 PICTURES = 1000
 FIRST = 0.5  # the sparsity up to which the first look holds
@@ -111,7 +111,8 @@ class OptimalBrainSurgeon(Method):
 def start(model: nn.Module, path: str, leaf: Weight, grams: dict[str, Tensor]) -> Operation:
     """Lay a leaf on the table: the zeros of a Sparse are gone already, and a factor reads what its layer makes of x.
 
-    Of W = u v, v reads x and u reads v x, so that the H of u is v H v'.
+    Of W = u v, v reads x and u reads v x, so that the H of u is v H v'. Raises ValueError for a factor of any
+    other product.
     """
     before, _, inside = path.rpartition("weight")
     layer, weight = before.removesuffix("."), model.get_submodule(f"{before}weight")
@@ -119,6 +120,11 @@ def start(model: nn.Module, path: str, leaf: Weight, grams: dict[str, Tensor]) -
         raise ValueError(f"no picture reaches the layer {layer!r}: choose other layers with `where`")
     h = grams[layer]
     for name in inside.split(".")[1:]:
+        if not isinstance(weight, LowRank):
+            raise ValueError(
+                f"{path} is a factor of a {type(weight).__name__}, and what it reads is not known here: prune before "
+                "the factorization, or by magnitude"
+            )
         v = numbers(weight.v).cpu()
         h = v @ h @ v.mT if name == "u" else h.sum(0, keepdim=True)
         weight = getattr(weight, name)

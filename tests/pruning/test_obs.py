@@ -11,7 +11,7 @@ from labkit.lowrank import SVD
 from labkit.pruning import Magnitude, obs
 from labkit.pruning.obs import OptimalBrainSurgeon
 from labkit.quantization import KMeans
-from labkit.weights import Dense, Sparse
+from labkit.weights import Dense, Separable, Sparse
 from tests.networks import fashion
 from tests.pruning.test_surgeon import INPUTS, brute_force, correlated
 
@@ -204,3 +204,10 @@ def test_a_layer_that_no_picture_reaches_is_named(data):
     with pytest.raises(ValueError, match="no picture reaches the layer 'unused'"):
         OptimalBrainSurgeon().prepare(adopt(Idle()), data)
     assert OptimalBrainSurgeon().prepare(adopt(Idle()), data, where="used").at(0.5)
+
+
+def test_a_factor_whose_inputs_are_not_known_is_refused_in_a_sentence(data):
+    factors = Separable(torch.randn(4, 2, 5), torch.randn(2, 1, 5))
+    network = nn.Sequential(layers.Conv2d(factors, stride=3), nn.Flatten(), nn.Linear(256, 10))
+    with pytest.raises(ValueError, match="0.weight.horizontal is a factor of a Separable.*prune before"):
+        OptimalBrainSurgeon().prepare(adopt(network), data)
