@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from labkit import layers, storage, zoo
 from labkit.benchmark import published, results
+from labkit.benchmark.cells import NOT_STATED, error
 from labkit.benchmark.report import NOTHING, TEST, half_interval
-from labkit.benchmark.results import Mark
 from labkit.measure import Accuracy
 from labkit.table import Cell, Table
 
 VERSIONS = ("arXiv v1", "ICLR")
-NOT_STATED: Cell = ("not stated", "")
 STAGES = ("prune+quantize", "prune+quantize+huffman")
 TABLES = {"LeNet-300-100": "2", "LeNet-5": "3"}
 # For each row of the loss-aware paper, the point of data/sweeps/loss_aware.toml that repeats it: method, binary layers.
@@ -80,13 +79,3 @@ def _shares(shares: Sequence[float]) -> Cell:
     if not shares:
         return NOTHING
     return f"{sum(shares) / len(shares):.2f} %", f"{min(shares):.2f} to {max(shares):.2f}"
-
-
-def error(mark: Mark) -> Cell:
-    """Show a test error in percent, with the range over seeds.
-
-    >>> error(Mark(4, 1000, 0.98, 0.97, 0.99, 3))
-    ('2.00 %', '1.00 to 3.00, 3 seeds')
-    """
-    seeds = f"{100 * (1 - mark.high):.2f} to {100 * (1 - mark.low):.2f}, {mark.seeds} seeds"
-    return f"{100 * (1 - mark.accuracy):.2f} %", seeds if mark.seeds > 1 else "1 seed"

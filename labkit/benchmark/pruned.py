@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import replace
-
 from labkit import storage, zoo
 from labkit.benchmark import published, results
-from labkit.benchmark.beside import NOT_STATED, error
-from labkit.benchmark.point import Point
+from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, said
 from labkit.benchmark.report import NOTHING
-from labkit.benchmark.results import Mark
 from labkit.table import Cell, Table
-from labkit.train import Recipe
 
 RETRAINED = ("LeNet-300-100", "LeNet-5")
 RATES = (8, 64)
@@ -50,7 +44,7 @@ def han() -> Table:
             rows.append(((f"{network}, ours", ""), dense, NOTHING, NOTHING, NOTHING))
     note = (
         "Test errors. In brackets the range of the seeds. Fewer weights is not a smaller file: the positions cost "
-        f"bytes too. {_said('S2')} {_said('S')}"
+        f"bytes too. {said('S2')} {said('S')}"
     )
     columns = ("network", "error before", "error after", "fewer weights", "smaller file")
     return Table("Pruning and retraining on MNIST: the paper and ours", columns, rows, note)
@@ -72,7 +66,7 @@ def hashed() -> Table:
     note = (
         "784-1000-10 neurons, all trained from scratch; in brackets the range of the seeds. "
         + (f"The whole network, trained alike: {whole[0]}. " if whole else "")
-        + f"{_said('M-M')}"
+        + f"{said('M-M')}"
     )
     columns = ("method", *(f"1/{rate} of the numbers, {whose}" for rate in RATES for whose in ("published", "ours")))
     return Table("Test error on MNIST with few stored numbers: hashing and its rivals", columns, rows, note)
@@ -83,44 +77,15 @@ def epochs() -> Table:
 
     Li 2017 removes filters first and then trains; Wen 2016 trains with a penalty on whole filters before.
     """
-    found = {(point.value, point.method, _epochs(point)): mark for point, mark in marks("filters_epochs")}
+    found = {(point.value, point.method, epochs_of(point)): mark for point, mark in marks("filters_epochs")}
     rows = []
     for share in SHARES:
-        for said, name in LASSO.items():
-            cells = [_accuracy(found.get((share, name, count))) for count in EPOCHS]
-            rows.append(((f"{100 * share:g} % of the filters, {said}", ""), *cells))
+        for removed, name in LASSO.items():
+            cells = [accuracy(found.get((share, name, count))) for count in EPOCHS]
+            rows.append(((f"{100 * share:g} % of the filters, {removed}", ""), *cells))
     note = (
         "Test accuracy on Fashion-MNIST; in brackets the range of the seeds. Both train for as many epochs in all: "
         "the second spends a part of them on driving filters to zero before it removes them."
     )
     columns = ("removed", *(f"{count} epoch{'s' if count > 1 else ''}" for count in EPOCHS))
     return Table("What a penalty on filters needs: accuracy after so many epochs", columns, rows, note)
-
-
-def marks(sweep: str) -> list[tuple[Point, Mark]]:
-    """Return what a sweep found on the test split, averaged over the seeds: each point as of seed 0, in their order."""
-    groups: dict[str, list[results.Entry]] = defaultdict(list)
-    for entry in results.read(sweep):
-        if entry.result:
-            groups[replace(entry.point, seed=0).key].append(entry)
-    return [
-        (replace(group[0].point, seed=0), results.mark(group[0].point.value, [one.result for one in group], "test"))
-        for group in groups.values()
-    ]
-
-
-def _epochs(point: Point) -> int:
-    return Recipe(**point.train or {}).epochs
-
-
-def _accuracy(mark: Mark | None) -> Cell:
-    if mark is None:
-        return NOTHING
-    seeds = f"{100 * mark.low:.2f} to {100 * mark.high:.2f}, {mark.seeds} seeds"
-    return f"{100 * mark.accuracy:.2f} %", seeds if mark.seeds > 1 else "1 seed"
-
-
-def _said(trust: str) -> str:
-    """Say what a mark of trust means."""
-    meaning = {"S": "read in the paper", "S2": "read in a source that quotes it", "M-M": "recalled, not checked"}
-    return f"[{trust}]: {meaning[trust]}."

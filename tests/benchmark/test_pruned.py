@@ -4,6 +4,7 @@ import pytest
 
 from labkit import storage, zoo
 from labkit.benchmark import pruned, results
+from labkit.benchmark.cells import marks
 from labkit.benchmark.point import Point
 from labkit.benchmark.report import NOTHING
 from labkit.benchmark.results import Entry
@@ -99,13 +100,13 @@ def test_epochs_are_those_of_the_recipe(write):
 def test_a_failed_run_counts_for_nothing(write):
     point = Point("LeNet-5", "FashionMNIST", "pruning.FilterPruning", 0.5, train={"epochs": 1})
     write("filters_epochs", Entry(point, error={"type": "ValueError", "sentence": "no"}))
-    assert pruned.marks("filters_epochs") == []
+    assert marks("filters_epochs") == []
 
 
 def test_the_shipped_runs_keep_the_papers_order():
     def shares(sweep, **wanted):
         found = {}
-        for point, mark in pruned.marks(sweep):
+        for point, mark in marks(sweep):
             if all(getattr(point, name) == value for name, value in wanted.items()):
                 found[point.method.partition(".")[2], (point.train or {}).get("epochs")] = mark.accuracy
         return found

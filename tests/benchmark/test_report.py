@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.benchmark import beside, report, results
+from labkit.benchmark import beside, cells, report, results
 from labkit.benchmark.point import Point
 from labkit.benchmark.results import Entry, Mark
 from labkit.measure import Accuracy
@@ -62,4 +62,4 @@ def test_deep_compression_counts_all_bytes_of_a_layer(network, layers):
     shares = [float(row[3][0].split()[0]) for row in table.rows]
     printed = [float(row[2][0].split()[0]) for row in table.rows]
     assert shares[-1] == pytest.approx(printed[-1], rel=0.1)  # 39 and 40 times, within a tenth
-    assert beside.error(Mark(4, 10, 0.98, 0.975, 0.985, 3)) == ("2.00 %", "1.50 to 2.50, 3 seeds")
+    assert cells.error(Mark(4, 10, 0.98, 0.975, 0.985, 3)) == ("2.00 %", "1.50 to 2.50, 3 seeds")
