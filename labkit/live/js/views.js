@@ -37,7 +37,7 @@ function shippedTraces({ lines, papers }, method, paint) {
 function nameTraces({ original, guess, shipped, method }, paint, at, width, height) {
   const quiet = { colour: paint.quiet, size: 11 };
   const known = [
-    { text: "original", points: [original], colour: paint.original, size: 12, reach: 12 },
+    { text: "original", points: [original], colour: paint.original, size: 12, reach: 12, sides: ["middle right", ...SIDES] },
     ...(guess ? [{ text: "your guess", points: [guess], colour: paint.text, size: 12, reach: 10, sides: [...SIDES].reverse() }] : []),
     ...shipped.papers.map(({ short, point }) => ({ ...quiet, text: short, points: [point], reach: 8, sides: [...SIDES].reverse() })),
   ];
@@ -79,8 +79,8 @@ function tradeoffView() {
     const { now, original, guess, trail, shipped, beside } = part;
     const points = [now, original, ...beside.map((other) => other.now), ...shipped.papers.map((mark) => mark.point), ...trail.flatMap((series) => series.points), ...(guess ? [guess] : [])];
     const key = String(original);
-    if (!span || span.key !== key || part.fresh)
-      span = { key, low: original[0] / 16, high: original[0] * 1.5, floor: Math.min(original[1] - 14, 82) };
+    if (!span || span.key !== key || part.fresh) // to the right of the original is room for its name
+      span = { key, low: original[0] / 16, high: original[0] * 2.3, floor: Math.min(original[1] - 14, 82) };
     for (const [size, accuracy] of points) {
       span.low = Math.min(span.low, size / 1.4);
       span.high = Math.max(span.high, size * 1.5);
