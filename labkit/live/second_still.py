@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from labkit.live.shapes import DATA, ENERGY, FINGER, INK, QUIET, WIDTH, card, line, text
+from labkit.live.views import words
 
 HEIGHT = 330  # that a still picture grows by
 LEFT, TOP = 190, 44  # of the plot within its card
@@ -39,10 +40,14 @@ def _bars(view: dict, top: float) -> list[str]:
         drawn.append(f'<rect {box} width="{scale * value:.1f}" fill="{DATA}"/>')
         if marks:
             drawn.append(f'<rect {box} width="{scale * marks[index]:.1f}" fill="none" stroke="{QUIET}"/>')
-        shown = f"{value:,g}" + (f" of {marks[index]:,g}" if marks else "")
+        shown = _read(value) + (f" of {_read(marks[index])}" if len(set(marks)) > 1 else "")  # else the axis says it
         drawn.append(text(LEFT - 8, y + 0.4 * step + size / 3, name, size, INK, "end"))
         drawn.append(text(LEFT + scale * end + 6, y + 0.4 * step + size / 3, shown, size))
     return drawn
+
+
+def _read(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else words.figures(value)
 
 
 def _spectrum(view: dict, top: float) -> list[str]:

@@ -28,8 +28,9 @@ function barsPicture(part, paint, { width, height }) {
   const size = Math.max(8, Math.min(12, (height - 60) / names.length - 1));
   const ends = values.map((value, index) => Math.max(value, marks[index] ?? 0));
   const bar = { type: "bar", orientation: "h", y: places, width: 0.76, customdata: names };
-  const read = (value) => value.toLocaleString("en");
-  const said = values.map((value, index) => ` ${read(value)}${index in marks ? ` of ${read(marks[index])}` : ""}`);
+  const read = (value) => value.toLocaleString("en", Number.isInteger(value) ? {} : { maximumSignificantDigits: 3 });
+  const differ = new Set(marks).size > 1; // else the axis says it
+  const said = values.map((value, index) => ` ${read(value)}${differ ? ` of ${read(marks[index])}` : ""}`);
   const widest = (texts) => 0.62 * size * Math.max(...texts.map((text) => text.length));
   const left = 14 + widest(names);
   const room = 1 - widest(said) / Math.max(80, width - left - 14); // for a number beside the longest bar
