@@ -5,11 +5,14 @@ a sweep may name them, and no panel offers them.
 """
 
 from labkit.lowrank.activation import ActivationSVD
+from labkit.lowrank.budget import Budget
+from labkit.lowrank.cp import CP
 from labkit.lowrank.oneshot import OneShotTucker
 from labkit.lowrank.rivals import RandomSubspace
 from labkit.lowrank.spatial import Spatial
 from labkit.lowrank.svd import SVD
+from labkit.lowrank.tensortrain import TensorTrain
 from labkit.lowrank.tucker import Tucker2
 
-METHODS = (SVD, Spatial, Tucker2, OneShotTucker, ActivationSVD)
+METHODS = (SVD, Spatial, Tucker2, OneShotTucker, CP, TensorTrain, ActivationSVD, Budget)
 RIVALS = (RandomSubspace,)

@@ -70,3 +70,47 @@ CUTS = [
 def test_error_and_accuracy_disagree(answer, kind, words):
     said = check("error and accuracy disagree", answer)
     assert said.kind == kind and words in said.message
+
+
+def share(costs, losses, limit):
+    ranks = {layer: max(choices) for layer, choices in costs.items()}
+    while sum(costs[layer][rank] for layer, rank in ranks.items()) > limit:
+
+        def price(step, ranks=ranks):
+            layer, rank = step
+            saved = costs[layer][ranks[layer]] - costs[layer][rank]
+            return (losses[layer][rank] - losses[layer][ranks[layer]]) / saved
+
+        layer, rank = min(((one, low) for one in costs for low in costs[one] if low < ranks[one]), key=price)
+        ranks[layer] = rank
+    return ranks
+
+
+def same_part(costs, losses, limit):
+    part = limit / sum(max(choices.values()) for choices in costs.values())
+    return {
+        layer: max((rank for rank in choices if choices[rank] <= part * max(choices.values())), default=min(choices))
+        for layer, choices in costs.items()
+    }
+
+
+def everything(costs, losses, limit):
+    return {layer: max(choices) for layer, choices in costs.items()}
+
+
+SHARES = [
+    (share, "right", "conv1"),
+    (stub, "not attempted", ""),
+    (same_part, "not yet", "can be reached"),  # equal ratio
+    (everything, "not yet", "the limit is"),
+    (lambda c, v, limit: {layer: min(ranks) for layer, ranks in c.items()}, "not yet", "can be reached"),
+    (lambda c, v, limit: share(c, v, limit).values(), "not yet", "in a dict"),
+    (lambda c, v, limit: dict.fromkeys(c, 99), "not yet", "gets the rank 99"),
+    (lambda c, v, limit: c.nothing, "your code raised", "AttributeError"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "words"), SHARES)
+def test_share_out_the_ranks(answer, kind, words):
+    said = check("share out the ranks", answer)
+    assert said.kind == kind and words in said.message

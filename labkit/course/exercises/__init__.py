@@ -8,9 +8,10 @@ from labkit.course.exercises import (
     price,
     pruning,
     quantization,
+    sharing_ranks,
     start_here,
     thinning,
 )
 
-FILES = (start_here, quantization, price, pruning, damage, thinning, lowrank, disagreement)
+FILES = (start_here, quantization, price, pruning, damage, thinning, lowrank, disagreement, sharing_ranks)
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}

@@ -1,0 +1,141 @@
+"""How much a network loses with a rung for each layer, measured on training pictures, and where a budget is best spent.
+
+    loss = mean over pictures of  KL(p || q) = sum over classes of  p log(p / q),
+
+p the classes that the original network gives, q those of the compressed one, in nats. Each layer is cut alone at a
+few ranks first. The losses of layers cut together do not just add up: errors that know nothing of each other add
+their squares, and since a small loss is a square of the error, their losses add up; errors that push one way add
+themselves, and it is the roots of their losses that add up. A knapsack finds the best ranks for either, and the
+network, measured as a whole, says which is right. Where it loses enough to matter, the ranks are then exchanged: each
+layer is measured a little higher and a little lower among the others as they are, the knapsack chooses once more, and
+the exchange stays if the measured loss falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from labkit.data import Data
+from labkit.lowrank.knapsack import pick
+from labkit.lowrank.ladder import Choice, Ladders, Slot
+from labkit.skeleton import Skeleton
+from labkit.threads import Contest
+
+PICTURES, BATCH = 128, 64
+RUNGS = 8  # of a ladder, measured at most
+RUINED = 1.0  # nats; below a rung that loses more, only the lowest is measured
+LEAST = 1e-4  # nats; smaller losses count as none of them is better
+MATTERS = (0.01, 1.5)  # nats, within which an exchange pays: below, there is little to win, and above little to save
+APART = 1.3  # how far an exchange moves a rank
+
+
+class Probe:
+    """Measures the loss of a network with a rung for each ladder, on so many training pictures."""
+
+    def __init__(self, ladders: Ladders, data: Data, pictures: int = PICTURES, seed: int = 0):
+        model = ladders.curve.model
+        self.ladders, self._slot = ladders.ladders, Slot(model)
+        drawn = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:pictures]
+        device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+        seen = data.normalise(data.train.images[drawn].to(device)).contiguous(memory_format=torch.channels_last)
+        self._pictures = seen.split(BATCH)
+        self._skeleton, self._contest = Skeleton(model, seen[:2]), Contest(torch.get_num_threads())
+        self._choice = self.whole = tuple(ladder.top for ladder in self.ladders)
+        self._known: dict[Choice, float] = {}
+        self._expected = self._outputs().log_softmax(1)
+
+    def _outputs(self) -> torch.Tensor:
+        self._skeleton.load(self._slot.model)
+        runs = [lambda index=index, x=x: self._skeleton.run(index, lambda: x) for index, x in enumerate(self._pictures)]
+        return torch.cat([self._contest.run(run) for run in runs]).double()
+
+    def loss(self, choice: Sequence[int]) -> float:
+        """Return the loss in nats; infinite where the network no longer gives numbers."""
+        choice = tuple(choice)
+        if choice not in self._known:
+            for ladder, rung, before in zip(self.ladders, choice, self._choice, strict=True):
+                if rung != before:
+                    self._slot.put(ladder.path, ladder.at(rung))
+            self._choice = choice
+            p, q = self._expected, self._outputs().log_softmax(1)
+            loss = float((p.exp() * (p - q)).sum(1).mean())  # KL(p || q)
+            self._known[choice] = max(loss, 0.0) if np.isfinite(loss) else np.inf
+        return self._known[choice]
+
+
+def alone(probe: Probe) -> list[np.ndarray]:
+    """Return for each ladder the loss (rungs,) with this one layer cut: measured on some rungs, read off between."""
+    return [_alone(probe, index) for index in range(len(probe.ladders))]
+
+
+def _alone(probe: Probe, index: int) -> np.ndarray:
+    ladder, measured = probe.ladders[index], {}
+    some = np.unique(np.geomspace(1, ladder.top, RUNGS).round().astype(int)) - 1
+    for rung in [*some[::-1], 0]:
+        measured[int(rung)] = probe.loss(_with(probe.whole, index, int(rung)))
+        if measured[int(rung)] > RUINED and 0 in measured:
+            break
+    return _curve(ladder.ranks, measured)
+
+
+def _curve(ranks: tuple[int, ...], measured: dict[int, float]) -> np.ndarray:
+    """Return the loss on each rung from that on some: straight lines in log loss over log rank, and never rising."""
+    rungs = sorted(measured)
+    losses = np.maximum.accumulate([measured[rung] for rung in rungs][::-1])[::-1]
+    logs = np.log(np.clip(losses, LEAST, 1e3))
+    between = np.interp(np.log(ranks), np.log([ranks[rung] for rung in rungs]), logs)
+    return np.append(np.exp(between), 0.0)
+
+
+def allocate(
+    probe: Probe, losses: list[np.ndarray], costs: list[np.ndarray], limits: Sequence[float]
+) -> dict[float, Choice]:
+    """Find for each limit the rungs that lose least; a higher limit never gets rungs that were measured to lose more.
+
+    `losses` and `costs` hold an array (rungs,) for each ladder, and a limit bounds the sum of the costs.
+    """
+    found: dict[float, Choice] = {}
+    tried: list[Choice] = []
+    for limit in sorted(limits):
+        tried += [tuple(pick(costs, [loss**power for loss in losses], limit)) for power in (1, 0.5)]
+        best = min(tried, key=probe.loss)
+        if MATTERS[0] < probe.loss(best) < MATTERS[1]:
+            best = exchange(probe, best, costs, limit)
+        tried, found[limit] = [best], best
+    return found
+
+
+def exchange(probe: Probe, choice: Choice, costs: list[np.ndarray], limit: float) -> Choice:
+    """Take ranks where they matter less than one by one they seemed to, and give them where they matter more.
+
+    Returns other rungs within the limit that were measured to lose less, or the same ones.
+    """
+    here, windows, prices, losses = probe.loss(choice), [], [], []
+    for index, (ladder, rung) in enumerate(zip(probe.ladders, choice, strict=True)):
+        places = sorted({ladder.near(rung, 1 / APART), rung, ladder.near(rung, APART)})
+        known = [probe.loss(_with(choice, index, place)) for place in places]
+        window = range(places[0], places[-1] + 1)
+        falling = np.minimum.accumulate(np.nan_to_num(known, posinf=1e3))
+        windows.append(window)
+        prices.append(costs[index][window.start : window.stop])
+        losses.append(np.interp(window, places, falling))
+    found = pick(prices, losses, limit)
+    other = tuple(window[step] for window, step in zip(windows, found, strict=True))
+    return other if probe.loss(other) < here else choice
+
+
+def _with(choice: Choice, index: int, rung: int) -> Choice:
+    """Return a choice with another rung for one ladder."""
+    return (*choice[:index], rung, *choice[index + 1 :])
+
+
+def measure(ladders: Ladders, data: Data) -> Probe:
+    """Return a probe of a network, and note the losses of its layers alone in its ladders."""
+    probe = Probe(ladders, data)
+    if ladders.losses is None:
+        ladders.losses = alone(probe)
+    return probe

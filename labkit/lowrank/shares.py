@@ -1,0 +1,54 @@
+"""Two rules that share a budget out without looking at a picture: the same ratio, and the same energy, for all layers.
+
+Either has one number for the whole network, and takes the largest that the budget allows:
+
+    equal ratio:   r_l = the largest rank with  cost_l(r_l) <= q cost_l,
+    equal energy:  r_l = the cheapest rank with  1 - ||W_l - W_r||^2 / ||W_l||^2 >= e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from labkit.lowrank.ladder import Choice, Ladder, Ladders
+
+
+def equal_ratio(ladders: Ladders, unit: str, limit: float) -> Choice:
+    """Give each layer the same share q of its own cost, as large as the limit allows.
+
+    A layer of which no rank costs that little gets its cheapest one.
+    """
+    ratios = np.concatenate([ladder.costs[unit] / ladder.costs[unit][-1] for ladder in ladders.ladders])
+
+    def within(ladder: Ladder, q: float) -> int:
+        costs = ladder.costs[unit]
+        fits = np.flatnonzero(costs <= q * costs[-1] * (1 + 1e-12))
+        return int(fits[-1]) if len(fits) else int(costs.argmin())
+
+    return _largest(ladders, unit, limit, ratios, within)
+
+
+def equal_energy(ladders: Ladders, unit: str, limit: float) -> Choice:
+    """Let each layer keep the same share e of its energy, as large as the limit allows."""
+    energies = np.concatenate([ladder.energy for ladder in ladders.ladders])
+
+    def enough(ladder: Ladder, e: float) -> int:
+        kept = np.flatnonzero(ladder.energy >= e)
+        return int(kept[ladder.costs[unit][kept].argmin()])
+
+    return _largest(ladders, unit, limit, np.append(energies, 0), enough)
+
+
+def _largest(
+    ladders: Ladders, unit: str, limit: float, shares: np.ndarray, rule: Callable[[Ladder, float], int]
+) -> Choice:
+    """Apply a rule with the largest of the shares at which the network costs no more than the limit."""
+    shares = np.unique(shares)
+    low, high = 0, len(shares)  # the smallest share fits, wherever anything does
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = ladders.cost(tuple(rule(ladder, shares[middle]) for ladder in ladders.ladders), unit) <= limit
+        low, high = (middle, high) if fits else (low, middle)
+    return tuple(rule(ladder, float(shares[low])) for ladder in ladders.ladders)
