@@ -12,7 +12,8 @@ from labkit.benchmark import catalogue
 from labkit.methods import sound_leaves
 from labkit.weights import Weight
 
-METHODS = ("lowrank.Spatial", "lowrank.CP", "lowrank.SVD")  # whose numbers grow in proportion to the rank
+# Methods whose numbers grow in proportion to the rank, and their arguments: CP's own limit is made for small networks.
+METHODS = {"lowrank.Spatial": {}, "lowrank.CP": {"most": 10**6}, "lowrank.SVD": {}}
 
 
 def convolutions(model: nn.Module) -> dict[str, Weight]:
@@ -22,7 +23,7 @@ def convolutions(model: nn.Module) -> dict[str, Weight]:
 
 def cut(leaf: Weight, method: str, compression: float) -> Weight:
     """Return a weight at the largest rank that leaves 1 / compression of its numbers; the same where none does."""
-    fit = catalogue.make(method, {}).fit(leaf)
+    fit = catalogue.make(method, METHODS[method]).fit(leaf)
     lowest = fit.at(1) if fit.top else None
     rank = 0 if lowest is None else int(count(leaf) / compression / count(lowest))
     return fit.at(min(rank, fit.top)) if rank else leaf

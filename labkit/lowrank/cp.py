@@ -45,6 +45,7 @@ class CPFit:
 
     kernel: Tensor
     ridge: float
+    most: int = MOST
     found: dict[int, list[Tensor]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # two threads may ask for one rank
 
@@ -54,8 +55,8 @@ class CPFit:
 
     @property
     def top(self) -> int:
-        """The largest rank that pays, but at most MOST."""
-        return min((self.kernel.numel() - 1) // sum(self.kernel.shape), MOST)
+        """The largest rank that pays, but at most `most`."""
+        return min((self.kernel.numel() - 1) // sum(self.kernel.shape), self.most)
 
     def factors(self, rank: int) -> list[Tensor]:
         """Return the factors (side, R) of a rank, computed when it is asked for the first time."""
@@ -101,8 +102,9 @@ class CPFit:
 class CP(KernelMethod):
     """Each convolution as a sum of rank-one kernels; matrices get the SVD.
 
-    `ridge` (0: none) keeps the components from growing against each other, see `als`. The knob ends at 64, since
-    each rank takes new alternating least squares. Raises ValueError for a negative ridge.
+    `ridge` (0: none) keeps the components from growing against each other, see `als`. The knob ends at `most`
+    components, since each rank takes new alternating least squares: hundreds of components of a large kernel take
+    minutes or hours. Raises ValueError for a negative ridge, and where `most` is below 1.
 
     >>> from labkit import zoo
     >>> small = CP().prepare(zoo.load("LeNet-5"), where="conv2").at(16)
@@ -124,20 +126,22 @@ class CP(KernelMethod):
     paper = "lebedev2015"
     slices = False
 
-    def __init__(self, ridge: float = RIDGE):
+    def __init__(self, ridge: float = RIDGE, most: int = MOST):
         if ridge < 0:
             raise ValueError(f"ridge is {ridge}, but must be 0 for none, or more")
-        self.ridge = ridge
+        if most < 1:
+            raise ValueError(f"most is {most}, but must be at least 1 component")
+        self.ridge, self.most = ridge, most
         if not ridge:
             self.title = f"{self.title}, no ridge"
 
     def fit_kernel(self, kernel: Tensor) -> CPFit:
-        return CPFit(kernel, self.ridge)
+        return CPFit(kernel, self.ridge, self.most)
 
     def knob_for(self, fits: dict[str, RankFit]) -> Knob:
-        """The ranks of the SVD, but only up to MOST where there is a kernel, and no start that takes long."""
+        """The ranks of the SVD, but only up to `most` where there is a kernel, and no start that takes long."""
         knob = super().knob_for(fits)
         if not any(isinstance(fit, CPFit) for fit in fits.values()):
             return knob
-        ranks = tuple(rank for rank in knob.values if rank <= MOST)
+        ranks = tuple(rank for rank in knob.values if rank <= self.most)
         return Knob(knob.name, knob.label, ranks, max(rank for rank in ranks if rank <= 16))

@@ -20,6 +20,7 @@ from labkit import layers, macs, storage
 from labkit.__main__ import main
 from labkit._torchvision import torchvision
 from labkit.benchmark import catalogue, imagenet, imagenet_cut, imagenet_files
+from labkit.weights import Dense
 
 CLASSES = ("n00000001", "n00000002", "n00000003")
 EACH = 4
@@ -89,7 +90,7 @@ def test_the_table_is_what_plain_code_counts(folder, small, tmp_path):
 
 def test_a_cut_keeps_its_budget_and_is_the_methods_own(folder, small, tmp_path):
     dense = imagenet.network("alexnet", small)
-    for method in ("lowrank.Spatial", "lowrank.SVD"):
+    for method in imagenet_cut.METHODS:
         model = imagenet_cut.compressed(dense, method, 2.0, tmp_path / method)
         for path, leaf in imagenet_cut.convolutions(dense).items():
             new = model.get_submodule(path)
@@ -98,7 +99,18 @@ def test_a_cut_keeps_its_budget_and_is_the_methods_own(folder, small, tmp_path):
             assert imagenet_cut.count(new) + one > imagenet_cut.count(leaf) / 2, "one rank more would not fit"
         assert model.get_submodule("5").weight is dense.get_submodule("5").weight, "the rest takes no memory twice"
         assert storage.size(model).total < storage.size(dense).total
-        assert macs.macs(model, (3, 224, 224)) < macs.macs(dense, (3, 224, 224))
+        fewer = macs.macs(model, (3, 224, 224)) < macs.macs(dense, (3, 224, 224))
+        assert fewer == (method != "lowrank.CP"), "CP mixes the channels of all pixels before a stride leaves most out"
+
+
+def test_the_limit_of_cp_is_lifted_for_the_large_kernels():
+    """A kernel of 512 x 512 needs hundreds of components; the panel's slider ends at 64."""
+    leaf = Dense(torch.randn(20, 20, 3, 3, generator=torch.Generator().manual_seed(0)))
+    limited, free = (catalogue.make("lowrank.CP", arguments) for arguments in ({"most": 2}, {"most": 10**6}))
+    assert (limited.fit(leaf).top, free.fit(leaf).top) == (2, 78) and limited.fit(leaf).at(3) is None
+    assert imagenet_cut.cut(leaf, "lowrank.CP", 1.05).u.shape == (20, 74)
+    with pytest.raises(ValueError, match="most is 0, but must be at least 1"):
+        catalogue.make("lowrank.CP", {"most": 0})
 
 
 def test_a_stopped_run_goes_on_where_it_was(folder, small, tmp_path, monkeypatch):
