@@ -13,97 +13,31 @@ import hashlib
 from collections import deque
 from typing import ClassVar
 
-import numpy as np
 from torch import nn
 
-from labkit import layers
 from labkit.data import Data
-from labkit.lowrank import shares
+from labkit.lowrank.budgetcurve import UNITS, BudgetCurve
 from labkit.lowrank.cut import method
 from labkit.lowrank.ladder import Choice, Ladders, ladders
 from labkit.lowrank.measured import allocate, measure
+from labkit.lowrank.shares import equal_energy, equal_rank, equal_ratio
 from labkit.lowrank.svd import SVD
-from labkit.methods import Curve, Knob, Method, Picture
+from labkit.methods import Knob, Method
 
 VALUES = (0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
-UNITS = {"bytes": "bytes", "macs": "multiplications"}
+RULES = {"rank": equal_rank, "energy": equal_energy, "ratio": equal_ratio}
 KEPT = 2  # networks whose decompositions are kept for the next budget
 
-Table = dict[str, dict[int | None, float]]  # layer -> rank, None for the layer left alone -> number
 _recent: deque[tuple[tuple, Ladders]] = deque(maxlen=KEPT)
-
-
-class BudgetCurve(Curve):
-    """The ranks that each budget gives to each layer. `fixed` is what the network costs beside what ranks can change."""
-
-    def __init__(self, budget: Budget, model: nn.Module, knob: Knob, known: Ladders, choices: dict[float, Choice]):
-        super().__init__(budget, model, knob)
-        self.ladders, self.choices, self.unit = known, choices, budget.unit
-        self.fixed, self.total = known.fixed[budget.unit], known.total[budget.unit]
-
-    def at(self, value: float) -> nn.Module:
-        rungs = zip(self.ladders.ladders, self.choices[self.knob.check(value)], strict=True)
-        new = {ladder.path: ladder.at(rung) for ladder, rung in rungs}
-        return layers.replace(self.model, {path: weight for path, weight in new.items() if weight is not None})
-
-    def ranks(self, value: float) -> dict[str, int | None]:
-        """Return the rank of each layer at a budget; None for a layer that is left alone."""
-        rungs = zip(self.ladders.ladders, self.choices[self.knob.check(value)], strict=True)
-        return {ladder.name: (*ladder.ranks, None)[rung] for ladder, rung in rungs}
-
-    @property
-    def costs(self) -> Table:
-        """What each rank of each layer costs, in bytes or multiplications; the rank None is the layer left alone."""
-        return self._table(self.ladders.costs(self.unit))
-
-    @property
-    def energies(self) -> Table:
-        """The share of its squared norm that each layer keeps at each rank."""
-        return self._table([ladder.energy for ladder in self.ladders.ladders])
-
-    @property
-    def losses(self) -> Table:
-        """The loss in nats with one layer alone cut; raises ValueError where the budget is not shared by loss."""
-        if self.ladders.losses is None:
-            raise ValueError('no loss was measured: prepare Budget(share="loss") with data')
-        return self._table(self.ladders.losses)
-
-    def _table(self, arrays: list[np.ndarray]) -> Table:
-        return {
-            ladder.name: dict(zip((*ladder.ranks, None), array.tolist(), strict=True))
-            for ladder, array in zip(self.ladders.ladders, arrays, strict=True)
-        }
-
-    def picture(self, value: float, layer: str) -> Picture:
-        """The share of its own cost that each layer keeps, with its rank."""
-        choice, found = self.choices[self.knob.check(value)], self.ladders.ladders
-        ranks = [ladder.shown(rung) for ladder, rung in zip(found, choice, strict=True)]
-        here = [rank for ladder, rank in zip(found, ranks, strict=True) if layer in (ladder.name, ladder.path)]
-        here += [rank for ladder, rank in zip(found, ranks, strict=True) if ladder.path.startswith(f"{layer}.")]
-        if not here:
-            names = ", ".join(ladder.name for ladder in found)
-            raise ValueError(f"layer {layer!r} has no share in the budget: it is not among {names}")
-        costs = [ladder.costs[self.unit] for ladder in found]
-        kept = np.array([100 * cost[rung] / cost[-1] for cost, rung in zip(costs, choice, strict=True)])
-        said = ", ".join(f"{ladder.name} {rank}" for ladder, rank in zip(found, ranks, strict=True))
-        return Picture(
-            kind="bars",
-            title=f"{layer}: {here[0]}, from {100 * value:g} % of all {UNITS[self.unit]}",
-            x="kept of each layer (%)",
-            y="layer",
-            values=kept,
-            marks=np.full(len(kept), 100.0),
-            labels=tuple(f"{ladder.name}: {rank}" for ladder, rank in zip(found, ranks, strict=True)),
-            text=f"With {100 * value:g} % of all {UNITS[self.unit]} the layers get: {said}.",
-        )
 
 
 class Budget(Method):
     """All layers share one budget, by a low-rank method at a rank for each.
 
     `base` is the method, or its name: every one whose knob is a rank. `share` says how the budget is shared: "loss"
-    (as measured on training pictures), "energy" or "ratio" (the same in each layer); `unit` what it counts: "bytes" or
-    "macs". Raises ValueError for others; `prepare` for one layer alone, and without data where the loss is measured.
+    (as measured on training pictures), "rank", "energy" or "ratio" (the same in each layer); `unit` what it counts:
+    "bytes" or "macs". Raises ValueError for others. `prepare` raises it for one layer alone, and without data where
+    the loss is measured or multiplications are counted.
 
     >>> from labkit import zoo
     >>> curve = Budget(share="ratio").prepare(zoo.load("LeNet-300-100"))
@@ -123,12 +57,20 @@ class Budget(Method):
             "training pictures.",
             r"\min_{r_1 \dots r_L} \overline{\mathrm{KL}(p \,\|\, q_{r_1 \dots r_L})} \;\text{ so that }\; "
             r"\sum_l c_l(r_l) \le C",
-            "It takes seconds of measuring for each network, and pictures. What training would repair, it does not see.",
+            "It takes pictures and seconds of measuring for each network. What training would repair, it does not see.",
+        ),
+        "rank": (
+            "One budget, equal rank",
+            "Each layer gets the same rank, the largest that the budget allows. Where it saves nothing, the layer is "
+            "left alone.",
+            r"r_l = r, \quad \sum_l c_l(r) \le C",
+            "One rank is little for a wide layer, and much for a thin one.",
         ),
         "energy": (
             "One budget, equal energy",
             "Each layer keeps the same share of its energy, the largest that the budget allows.",
-            r"r_l = \min \Big\{ r : 1 - \frac{\|W_l - W_{l,r}\|^2}{\|W_l\|^2} \ge e \Big\}, \quad \sum_l c_l(r_l) \le C",
+            r"r_l = \min \Big\{ r : 1 - \frac{\|W_l - W_{l,r}\|^2}{\|W_l\|^2} \ge e \Big\}, "
+            r"\quad \sum_l c_l(r_l) \le C",
             "A layer's energy says nothing of how much the network depends on it.",
         ),
         "ratio": (
@@ -166,12 +108,14 @@ class Budget(Method):
         values = tuple(value for value in VALUES if value >= known.least(self.unit) or value == 1)
         knob = Knob(self.knob.name, self.knob.label, values, min(values, key=lambda value: abs(value - 0.5)), True)
         limits = {value: value * known.total[self.unit] for value in values}
-        return BudgetCurve(self, model, knob, known, self._choices(known, limits, data))
+        return BudgetCurve(self, knob, known, self.unit, self._choices(known, limits, data))
 
     def _choices(self, known: Ladders, limits: dict[float, float], data: Data | None) -> dict[float, Choice]:
         """Choose a rung for each layer at each value of the knob."""
+        if not known.ladders:
+            return dict.fromkeys(limits, ())
         if self.share != "loss":
-            rule = {"energy": shares.equal_energy, "ratio": shares.equal_ratio}[self.share]
+            rule = RULES[self.share]
             return {value: rule(known, self.unit, limit) for value, limit in limits.items()}
         free = {value: limit - known.fixed[self.unit] for value, limit in limits.items()}
         probe = measure(known, data)

@@ -68,7 +68,7 @@ class Ladder:
 
     @functools.cached_property
     def energy(self) -> np.ndarray:
-        """The share of the squared norm that each rung keeps, 1 - ||W - W_r||^2 / ||W||^2, never less than one below."""
+        """The share of the squared norm that each rung keeps, 1 - ||W - W_r||^2 / ||W||^2, no less than a lower one."""
         whole = numbers(self.leaf).cpu()
         lost = [float((numbers(self.at(rung)) - whole).square().sum()) for rung in range(self.top)]
         kept = 1 - np.array([*lost, 0.0]) / max(float(whole.square().sum()), 1e-30)

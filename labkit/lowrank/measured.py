@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
 
 from labkit.data import Data
 from labkit.lowrank.knapsack import pick
@@ -29,7 +28,7 @@ PICTURES, BATCH = 128, 64
 RUNGS = 8  # of a ladder, measured at most
 RUINED = 1.0  # nats; below a rung that loses more, only the lowest is measured
 LEAST = 1e-4  # nats; smaller losses count as none of them is better
-MATTERS = (0.01, 1.5)  # nats, within which an exchange pays: below, there is little to win, and above little to save
+MATTERS = (0.03, 1.5)  # nats, within which an exchange pays: below, there is little to win, and above little to save
 APART = 1.3  # how far an exchange moves a rank
 
 
@@ -73,12 +72,15 @@ def alone(probe: Probe) -> list[np.ndarray]:
 
 
 def _alone(probe: Probe, index: int) -> np.ndarray:
+    """Measure from the highest rung down; what is ruined already is worth only one more look, at the lowest."""
     ladder, measured = probe.ladders[index], {}
-    some = np.unique(np.geomspace(1, ladder.top, RUNGS).round().astype(int)) - 1
-    for rung in [*some[::-1], 0]:
-        measured[int(rung)] = probe.loss(_with(probe.whole, index, int(rung)))
-        if measured[int(rung)] > RUINED and 0 in measured:
-            break
+    wanted = np.geomspace(ladder.ranks[0], ladder.ranks[-1], RUNGS)
+    rungs = np.unique(np.searchsorted(ladder.ranks, wanted.round())).tolist()
+    while rungs:
+        rung = rungs.pop()
+        measured[rung] = probe.loss(_with(probe.whole, index, rung))
+        if measured[rung] > RUINED:
+            rungs = rungs[:1]
     return _curve(ladder.ranks, measured)
 
 

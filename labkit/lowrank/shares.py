@@ -1,7 +1,8 @@
-"""Two rules that share a budget out without looking at a picture: the same ratio, and the same energy, for all layers.
+"""Rules that share a budget out without looking at a picture: all layers get the same rank, ratio or energy.
 
-Either has one number for the whole network, and takes the largest that the budget allows:
+Each has one number for the whole network, and takes the largest that the budget allows:
 
+    equal rank:    r_l = r, and a layer in which r does not pay is left alone,
     equal ratio:   r_l = the largest rank with  cost_l(r_l) <= q cost_l,
     equal energy:  r_l = the cheapest rank with  1 - ||W_l - W_r||^2 / ||W_l||^2 >= e.
 """
@@ -13,6 +14,18 @@ from collections.abc import Callable
 import numpy as np
 
 from labkit.lowrank.ladder import Choice, Ladder, Ladders
+
+
+def equal_rank(ladders: Ladders, unit: str, limit: float) -> Choice:
+    """Give each layer the same rank r, as large as the limit allows."""
+    ranks = np.concatenate([ladder.ranks for ladder in ladders.ladders])
+
+    def same(ladder: Ladder, r: float) -> int:
+        if r == 0:
+            return int(ladder.costs[unit].argmin())
+        return int(np.searchsorted(ladder.ranks, r, side="right")) - 1 if r <= ladder.ranks[-1] else ladder.top
+
+    return _largest(ladders, unit, limit, np.append(ranks, [0, np.inf]), same)
 
 
 def equal_ratio(ladders: Ladders, unit: str, limit: float) -> Choice:
