@@ -2,7 +2,7 @@
 
 Each has one number for the whole network, and takes the largest that the budget allows:
 
-    equal rank:    r_l = r, and a layer in which r does not pay is left alone,
+    equal rank:    r_l = r, or the next lower rung; a layer in which it does not pay is left alone,
     equal ratio:   r_l = the largest rank with  cost_l(r_l) <= q cost_l,
     equal energy:  r_l = the cheapest rank with  1 - ||W_l - W_r||^2 / ||W_l||^2 >= e.
 """
@@ -21,9 +21,11 @@ def equal_rank(ladders: Ladders, unit: str, limit: float) -> Choice:
     ranks = np.concatenate([ladder.ranks for ladder in ladders.ladders])
 
     def same(ladder: Ladder, r: float) -> int:
-        if r == 0:
-            return int(ladder.costs[unit].argmin())
-        return int(np.searchsorted(ladder.ranks, r, side="right")) - 1 if r <= ladder.ranks[-1] else ladder.top
+        costs = ladder.costs[unit]
+        if r == 0:  # less than any rank costs, where what is left alone is what costs too much
+            return int(costs.argmin())
+        rung = int(np.searchsorted(ladder.ranks, r, side="right")) - 1 if r <= ladder.ranks[-1] else ladder.top
+        return rung if costs[rung] < costs[-1] else ladder.top
 
     return _largest(ladders, unit, limit, np.append(ranks, [0, np.inf]), same)
 
