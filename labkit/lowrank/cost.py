@@ -86,8 +86,8 @@ def _row(name: str, work: Callable, kernels: list[Tensor], share_s: float, clock
         found = _timed(work, kernel, share_s / len(kernels), clock)
         times[len(kernel)] = float(np.median(found))
         cells.append((f"{times[len(kernel)]:.2g} s", f"{len(found)} repeat{'s' * (len(found) > 1)}"))
-    growth = f"{_growth(times):.1f}" if len(times) > 1 else "unknown"
-    return [(name, ""), *cells, (growth, "")]
+    growth = _growth(times)
+    return [(name, ""), *cells, ("unknown" if growth is None else f"{growth:.1f}", "")]
 
 
 def _timed(work: Callable, kernel: Tensor, share_s: float, clock: Clock) -> list[float]:
@@ -102,11 +102,14 @@ def _timed(work: Callable, kernel: Tensor, share_s: float, clock: Clock) -> list
 
 def _expected(times: dict[int, float], width: int) -> float:
     """Return the seconds that a width would take if they went on growing as so far."""
-    last = max(times)
-    return times[last] * (width / last) ** (_growth(times) if len(times) > 1 else GUESS)
+    last, growth = max(times), _growth(times)
+    return times[last] * (width / last) ** (GUESS if growth is None else growth)
 
 
-def _growth(times: dict[int, float]) -> float:
-    """Return the exponent p of seconds ~ width^p between the two largest widths."""
-    (small, before), (large, after) = sorted(times.items())[-2:]
+def _growth(times: dict[int, float]) -> float | None:
+    """Return the exponent p of seconds ~ width^p between the two largest widths that a clock could tell from none."""
+    seen = sorted((width, seconds) for width, seconds in times.items() if seconds > 0)[-2:]
+    if len(seen) < 2:
+        return None
+    (small, before), (large, after) = seen
     return math.log(after / before) / math.log(large / small)

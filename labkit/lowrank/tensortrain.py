@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from labkit.lowrank.spectrum import spectrum
+from labkit.lowrank.spectrum import energy, spectrum
 from labkit.lowrank.svd import SVD, svd
 from labkit.methods import Picture, numbers
 from labkit.weights import TensorTrain as TensorTrainWeight
@@ -105,6 +105,10 @@ class TrainFit:
         around = zip((1, a, b), self.rows, self.columns, (a, b, 1), strict=True)
         return tuple(part.reshape(sides) for part, sides in zip(parts, around, strict=True))
 
+    def energy(self, rank: int) -> float:
+        """Return the share of the squared norm that is kept: the other cores are orthonormal, the last has it all."""
+        return float(self.cores(rank)[-1].double().square().sum() / self.s.double().square().sum().clamp_min(1e-300))
+
     def at(self, rank: int) -> TensorTrainWeight | None:
         """Cut to a rank, with numbers of the same size in all cores; None where it does not pay."""
         if rank > self.top:
@@ -112,8 +116,13 @@ class TrainFit:
         return TensorTrainWeight(*alike(self.cores(rank)), tuple(self.shape))
 
     def picture(self, rank: int, name: str) -> Picture:
-        """The spectrum of the first unfolding with its cut."""
-        return spectrum(self.s, rank, name, rank <= self.top)
+        """The spectrum of the first unfolding with its cut, and the energy that both cuts together keep."""
+        if rank > self.top:
+            return spectrum(self.s, rank, name, pays=False)
+        first = spectrum(self.s, self.ranks(rank)[0], name)
+        alone = f"the first cut alone: {100 * energy(self.s, self.ranks(rank)[0]):.1f} %"
+        title = f"{name}: TT-rank {rank} keeps {100 * self.energy(rank):.1f} % of the energy ({alone})"
+        return replace(first, title=title, text=first.text.replace(first.title, title))
 
 
 class TensorTrain(SVD):

@@ -57,11 +57,13 @@ class TensorTrain(Weight):
         return product.reshape(self.shape)
 
     def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        columns = [core.shape[2] for core in self.cores]
-        y = x.reshape(-1, 1, 1, columns[0], columns[1] * columns[2])  # picture, rows so far, rank, column, the others
-        for core, after in zip(self.cores, (columns[1], columns[2], 1), strict=True):
+        first, *others = (core.shape[2] for core in self.cores)
+        # picture, rows so far, rank, column, the others
+        y = x.reshape(math.prod(x.shape[:-1]), 1, 1, first, math.prod(others))
+        for core, after in zip(self.cores, (*others, 1), strict=True):
             y = torch.einsum("norij,rpis->nopsj", y, core())
-            y = y.reshape(len(y), -1, core.shape[3], after, y.shape[-1] // after)
+            pictures, rows, more, rank, rest = y.shape
+            y = y.reshape(pictures, rows * more, rank, after, rest // after)
         y = y.reshape(*x.shape[:-1], self.shape[0])
         return y if bias is None else y + bias
 
