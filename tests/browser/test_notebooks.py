@@ -95,3 +95,14 @@ def test_filters_are_crossed_out_and_the_network_gets_thinner(lab, page):
         tab.wait_for_selector(".lk-plot-picture[aria-label*='crossed out']")
         assert tab.is_hidden(".lk-alert")
         page.screenshot_of("notebook-02-filters")
+
+
+def test_layers_share_one_budget_by_four_rules(lab, page):
+    with panel_of(lab, page, "04", ["panel", "budget-panel"], "budget 20 %") as tab:
+        for rule in ("equal rank", "equal energy", "equal ratio"):
+            tab.wait_for_selector(f".lk-plot-tradeoff[aria-label*='{rule}']")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='fc1']")
+        tab.get_by_label("second view").last.select_option("filters")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='relative error']")
+        assert tab.locator(".lk-alert").last.is_hidden()
+        page.screenshot_of("notebook-04-budgets")
