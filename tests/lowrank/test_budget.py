@@ -1,280 +1,184 @@
-"""A budget is never exceeded, as counted on the network itself, and the rules share it out as they say."""
+"""A budget is a bound that no network exceeds, whichever rule shares it and whatever the network was before."""
 
-import dataclasses
-import itertools
-from collections import OrderedDict
+import functools
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from labkit import adopt, data, storage, zoo
-from labkit.lowrank import SVD, Budget
-from labkit.lowrank.cut import cut
-from labkit.macs import macs
-from labkit.measure import accuracy, parameters
+from labkit import adopt, zoo
+from labkit.live import explore
+from labkit.lowrank import CP, SVD, Budget, Spatial, Tucker2
+from labkit.lowrank.budget import VALUES
+from labkit.lowrank.cut import RANKED
+from labkit.measure import parameters
 from labkit.pruning import Magnitude
-from labkit.quantization import HessianKMeans, KMeans
-from labkit.train import Recipe
+from labkit.quantization import KMeans
+from labkit.storage import size
+from labkit.weights import LowRank
+from tests.lowrank.budgets import SHARES, few, noise, odd, spent
+from tests.networks import SHAPE, pictures
+from tests.storage.networks import assert_same, saved_and_loaded
 
-SHARES = ("loss", "rank", "energy", "ratio")
-SHAPE = (1, 28, 28)
-
-
-@pytest.fixture(scope="module")
-def few():
-    images = data.load("MNIST")
-    return dataclasses.replace(images, train=images.train.take(slice(0, 200)))
+data = functools.cache(few)
+network = functools.cache(zoo.load)
 
 
-@pytest.fixture
-def network():
-    """LeNet-5 in kind, small enough to measure in no time, with a layer that no rank makes smaller."""
-    torch.manual_seed(0)
-    parts = dict(
-        conv1=nn.Conv2d(1, 6, 5),
-        pool1=nn.MaxPool2d(4),
-        conv2=nn.Conv2d(6, 12, 3),
-        bn=nn.BatchNorm2d(12),
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(192, 48),
-        relu=nn.ReLU(),
-        fc2=nn.Linear(48, 10),
-        fc3=nn.Linear(10, 1),
-        fc4=nn.Linear(1, 10),
-    )
-    return adopt(nn.Sequential(OrderedDict(parts))).eval()
+@functools.cache
+def prepared(name, share="loss", unit="bytes"):
+    return Budget(share=share, unit=unit).prepare(network(name), data())
 
 
-def spent(model):
-    """Count what a network costs, on the network alone."""
-    return {"bytes": 4 * parameters(model), "macs": macs(model, SHAPE)}
-
-
-@pytest.mark.parametrize(
-    "share, unit, base",
-    [
-        *itertools.product(SHARES, ("bytes", "macs"), ["SVD"]),
-        ("loss", "macs", "Spatial"),
-        ("ratio", "bytes", "Spatial"),
-        ("energy", "macs", "Tucker2"),
-        ("rank", "bytes", "TensorTrain"),
-        ("energy", "bytes", "ActivationSVD"),
-    ],
-)
-def test_no_budget_is_exceeded_and_all_is_counted(share, unit, base, network, few):
-    curve, whole = Budget(base, share, unit).prepare(network, few), spent(network)
-    assert curve.total == whole[unit] and len(curve.knob.values) > 8
+def assert_within(curve, model, unit, shape=SHAPE):
+    """Every network on the curve costs what its ranks say, and no more than the budget."""
+    whole = spent(model, unit, shape)
+    assert curve.total == whole
     for value in curve.knob.values:
-        small = spent(curve.at(value))
-        assert small[unit] <= value * whole[unit]
-        choice = curve.choices[value]
-        assert {name: curve.ladders.cost(choice, name) for name in small} == small
-    assert set(curve.ranks(1).values()) == {None}
-    assert storage.size(curve.at(0.5)).total < 0.5 * storage.size(network).total + 1000 or unit == "macs"
+        small, costs = curve.at(value), curve.costs
+        told = curve.fixed + sum(costs[layer][rank] for layer, rank in curve.ranks(value).items())
+        assert spent(small, unit, shape) == told <= value * whole
 
 
-@pytest.mark.parametrize(
-    "before, share",
-    [*itertools.product([SVD, Magnitude], SHARES), (KMeans, "loss"), (KMeans, "rank"), (HessianKMeans, "energy")],
-)
-def test_a_network_that_was_compressed_before_keeps_its_budget_too(before, share, network, few):
-    first = before().prepare(network, few)
-    model = first.at(first.knob.values[len(first.knob.values) // 2])
-    curve, whole = Budget(share=share).prepare(model, few), 4 * parameters(model)
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("unit", ["bytes", "macs"])
+@pytest.mark.parametrize("name", ["LeNet-300-100", "LeNet-5"])
+def test_no_network_exceeds_its_budget(name, unit, share):
+    model, curve = network(name), prepared(name, share, unit)
+    assert_within(curve, model, unit)
+    assert all(rank is None for rank in curve.ranks(1).values())
+    assert spent(curve.at(0.5), unit, SHAPE) > 0.35 * spent(model, unit, SHAPE)  # and what is allowed is used
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("unit", ["bytes", "macs"])
+@pytest.mark.parametrize("share", SHARES)
+def test_shortcuts_and_shared_weights_are_counted_as_they_are(share, unit, seed):
+    model, pictured = odd(seed), noise()
+    curve = Budget(share=share, unit=unit).prepare(model, pictured)
+    assert_within(curve, model, unit, pictured.image_shape)
     for value in curve.knob.values:
-        small = curve.at(value)
-        assert 4 * parameters(small) <= value * whole
-        assert small(torch.zeros(2, *SHAPE)).isfinite().all()
+        small, rank = curve.at(value), curve.ranks(value)["one"]
+        assert small.one.weight is small.two.weight and isinstance(small.one.weight, LowRank) == (rank is not None)
+    assert "thin" not in curve.ranks(1)  # no rank saves anything in it
 
 
-def test_layers_that_share_a_weight_pay_for_it_once_and_multiply_twice():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 40), nn.Linear(40, 40), nn.Linear(40, 40))
-    model[3].weight = model[2].weight
-    model, images = adopt(model).eval(), data.load("MNIST")
+@pytest.mark.parametrize("base", RANKED)
+def test_every_method_whose_knob_is_a_rank_can_share_a_budget(base):
+    model, pictured = odd(), noise()
     for unit in ("bytes", "macs"):
-        curve = Budget(share="energy", unit=unit).prepare(model, images)
-        small = curve.at(0.3)
-        assert small[3].weight is small[2].weight
-        assert spent(small)[unit] == curve.ladders.cost(curve.choices[0.3], unit) <= 0.3 * spent(model)[unit]
+        assert_within(Budget(base(), share="ratio", unit=unit).prepare(model, pictured), model, unit, (3, 8, 8))
 
 
-def test_equal_energy_is_the_largest_energy_that_fits(network):
-    curve = Budget(share="energy").prepare(network)
-    kept = {}
-    for layer in ("conv1", "conv2", "fc1", "fc2"):
-        s = np.linalg.svd(network.get_submodule(layer).weight().detach().flatten(1).numpy(), compute_uv=False)
-        kept[layer] = np.cumsum(s**2) / np.sum(s**2)
-    for value in (0.1, 0.3, 0.6):
-        ranks = curve.ranks(value)
-        e = min(kept[layer][rank - 1] for layer, rank in ranks.items() if rank)
-
-        def cheapest(layer, share):
-            enough = [rank for rank in curve.costs[layer] if rank is None or kept[layer][rank - 1] >= share]
-            return min(enough, key=lambda rank: curve.costs[layer][rank])
-
-        assert ranks == {layer: cheapest(layer, e - 1e-6) for layer in ranks}
-        more = {layer: cheapest(layer, e + 1e-4) for layer in ranks}  # the next share does not fit
-        assert curve.fixed + sum(curve.costs[layer][rank] for layer, rank in more.items()) > value * curve.total
+def test_what_it_says_of_bytes_is_what_the_file_holds():
+    curve = prepared("LeNet-5", "rank")
+    for value in (0.05, 0.3):
+        assert size(curve.at(value)).total == pytest.approx(value * curve.total, rel=0.1, abs=3000)
 
 
-def test_equal_ratio_and_equal_rank_are_the_largest_that_fit(network):
-    curve = Budget(share="ratio").prepare(network)
-    for value in (0.1, 0.3, 0.6):
-        ranks = curve.ranks(value)
-        ratios = {layer: costs[ranks[layer]] / costs[None] for layer, costs in curve.costs.items()}
-        least = {layer: min(costs.values()) / costs[None] for layer, costs in curve.costs.items()}
-        q = max(ratio for layer, ratio in ratios.items() if ratio > least[layer])
-        for layer, costs in curve.costs.items():  # nobody could have had more at this ratio
-            allowed = [cost for cost in costs.values() if cost <= q * costs[None]]
-            assert costs[ranks[layer]] == max(allowed, default=min(costs.values()))
-    curve = Budget(share="rank").prepare(network)
-    for value in (0.1, 0.3, 0.6):
-        given = [rank for rank in curve.ranks(value).values() if rank]
-        r = max(given)
-        assert all(rank in (r, None) for rank in curve.ranks(value).values())
-        more = [costs.get(r + 1, costs[None]) for costs in curve.costs.values()]
-        assert curve.fixed + sum(more) > value * curve.total
+@pytest.mark.parametrize("first", [Magnitude("layer"), KMeans(), SVD()])
+@pytest.mark.parametrize("share", ["loss", "ratio"])
+def test_a_network_that_was_compressed_before_shares_what_is_left(first, share):
+    start = {Magnitude: 0.5, KMeans: 4, SVD: 32}[type(first)]
+    model = first.prepare(network("LeNet-300-100")).at(start)
+    curve = Budget(share=share).prepare(model, data())
+    value = curve.knob.values[len(curve.knob.values) // 2]
+    small = curve.at(value)
+    assert curve.costs and torch.isfinite(small(pictures())).all()
+    told = curve.fixed + sum(curve.costs[layer][rank] for layer, rank in curve.ranks(value).items())
+    assert 4 * parameters(small) == told <= value * 4 * parameters(model)
 
 
-def test_the_loss_is_the_divergence_of_the_outputs(network, few):
-    from labkit.lowrank import measured
+def test_a_network_comes_back_from_its_file_and_goes_on_training(tmp_path):
+    curve = prepared("LeNet-5")
+    small = curve.at(0.1)
+    assert_same(small, saved_and_loaded(small, tmp_path))
+    *_, (_, trained) = curve.train(0.1, data())
+    assert [weight.shape for weight in trained.parameters()] == [weight.shape for weight in small.parameters()]
+    assert not torch.equal(trained.fc1.weight(), small.fc1.weight())
 
-    curve = Budget().prepare(network, few)
-    probe = measured.Probe(curve.ladders, few)
-    drawn = torch.randperm(200, generator=torch.Generator().manual_seed(0))[: measured.PICTURES]
-    x = few.normalise(few.train.images[drawn])
+
+def test_it_is_the_same_each_time():
+    again = Budget().prepare(zoo.load("LeNet-300-100"), data())
+    first = prepared("LeNet-300-100")
+    assert first.ladders is not again.ladders
+    assert {value: first.ranks(value) for value in VALUES} == {value: again.ranks(value) for value in VALUES}
+    assert_same(first.model, again.model)  # and the original is as it was
+
+
+def test_a_network_that_changed_is_decomposed_anew():
+    model = zoo.load("LeNet-300-100")
+    before = Budget(share="energy").prepare(model)
+    assert Budget(share="ratio").prepare(model).ladders is before.ladders
     with torch.no_grad():
-        for value in (0.1, 0.4):
-            p, q = (F.log_softmax(model(x), 1) for model in (network, curve.at(value)))
-            expected = F.kl_div(q, p, reduction="batchmean", log_target=True)
-            assert probe.loss(curve.choices[value]) == pytest.approx(float(expected), rel=1e-3, abs=1e-6)
-        layer, rank = "fc1", 8
-        expected = F.kl_div(F.log_softmax(cut(network, {layer: rank})(x), 1), p, reduction="batchmean", log_target=True)
-        alone = tuple(
-            ladder.ranks.index(rank) if ladder.name == layer else ladder.top for ladder in curve.ladders.ladders
-        )
-        assert probe.loss(alone) == pytest.approx(float(expected), rel=1e-3, abs=1e-6)
+        model.fc1.weight.values.mul_(2)
+    after = Budget(share="energy").prepare(model)
+    assert after.ladders is not before.ladders
+    assert torch.allclose(after.at(0.2).fc1.weight(), 2 * before.at(0.2).fc1.weight(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_larger_budget_never_loses_more_on_the_pictures_measured(network, few):
-    from labkit.lowrank.measured import Probe
-
-    curve = Budget(unit="macs").prepare(network, few)
-    probe = Probe(curve.ladders, few)
-    losses = [probe.loss(curve.choices[value]) for value in curve.knob.values]
-    assert losses[0] > losses[-1] == 0 and all(more >= less for more, less in itertools.pairwise(losses))
-
-
-def test_an_exchange_keeps_the_budget_and_lowers_the_loss(network, few):
-    from labkit.lowrank.measured import Probe, exchange
-
-    curve = Budget(share="ratio").prepare(network, few)
-    probe, costs = Probe(curve.ladders, few), curve.ladders.costs("bytes")
-    gained = []
-    for value in (0.2, 0.3, 0.4):
-        limit, start = value * curve.total - curve.fixed, curve.choices[value]
-        better = exchange(probe, start, costs, limit)
-        assert sum(cost[rung] for cost, rung in zip(costs, better, strict=True)) <= limit
-        gained.append(probe.loss(start) - probe.loss(better))
-    assert min(gained) >= 0 and max(gained) > 0
-
-
-def test_measured_loss_beats_the_rules_that_see_no_picture():
-    model, images = zoo.load("LeNet-300-100"), data.load()
-    curves = {share: Budget(share=share).prepare(model, images) for share in SHARES}
-    for value in (0.15, 0.2, 0.25):
-        found = {share: accuracy(curve.at(value), images).value for share, curve in curves.items()}
-        assert found["loss"] > max(found["rank"], found["energy"] + 0.05, found["ratio"] + 0.4)
-
-
-def test_budgets_compared_on_one_network_decompose_it_once(network, few):
-    class Counted(SVD):
-        times = 0
-
-        def fit(self, leaf):
-            Counted.times += 1
-            return super().fit(leaf)
-
-    base = Counted()
-    for share, unit in itertools.product(SHARES, ("bytes", "macs")):
-        Budget(base, share, unit).prepare(network, few)
-    assert Counted.times == 6  # once for each layer
-    with torch.no_grad():
-        network.fc1.weight.values.mul_(2)
-    Budget(base, "ratio").prepare(network, few)
-    assert Counted.times == 12
-
-
-def test_what_is_compared_tells_itself_apart():
-    budgets = [
-        Budget(base, share, unit) for base in ("SVD", "Spatial") for share in SHARES for unit in ("bytes", "macs")
-    ]
-    assert len({budget.title for budget in budgets}) == len(budgets)
-    assert {budget.knob.name for budget in budgets} == {"budget", "budget_macs"}  # only like is set beside like
-
-
-def test_it_is_saved_loaded_and_trained(network, few, tmp_path):
-    curve = Budget("Spatial", "energy").prepare(network, few)
-    small = curve.at(0.3)
-    storage.save(small, tmp_path / "small")
-    x = torch.randn(2, *SHAPE)
-    assert torch.equal(storage.load(tmp_path / "small", into=network)(x), small(x))
-    *_, (_, trained) = curve.train(0.3, few, Recipe(epochs=1, learning_rate=0.01))
-    assert spent(trained) == spent(small) and not torch.equal(trained(x), small(x))
-
-
-def test_its_picture_has_a_bar_for_each_layer_with_its_rank(network, few):
-    curve = Budget(share="rank").prepare(network, few)
-    picture = curve.picture(0.3, "fc1")
-    assert picture.kind == "bars" and len(picture.values) == len(picture.labels) == len(curve.ranks(0.3))
-    rank = curve.ranks(0.3)["fc1"]
-    assert f"fc1: rank {rank}" in picture.labels and picture.title.startswith(f"fc1: rank {rank}")
-    share = 100 * curve.costs["fc1"][rank] / curve.costs["fc1"][None]
-    assert picture.values[[label.startswith("fc1") for label in picture.labels]].item() == pytest.approx(share)
-    with pytest.raises(ValueError, match="'fc4' has no share in the budget"):
-        curve.picture(0.3, "fc4")
-
-
-def test_a_network_without_anything_to_cut_is_left_alone(few):
-    model = adopt(nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Linear(1, 10)))
+def test_a_network_in_which_no_rank_saves_anything_is_left_alone():
+    model = adopt(nn.Sequential(nn.Flatten(), nn.Linear(784, 1)))
     for share in SHARES:
-        curve = Budget(share=share).prepare(model, few)
+        curve = Budget(share=share).prepare(model, data())
         assert curve.knob.values == (1,) and torch.equal(curve.at(1)[1].weight(), model[1].weight())
 
 
-def test_what_cannot_be_is_refused_in_a_sentence(network, few):
-    with pytest.raises(ValueError, match="share is 'most', but must be one of loss, rank, energy, ratio"):
-        Budget(share="most")
-    with pytest.raises(ValueError, match="unit is 'time', but must be one of bytes, macs"):
-        Budget(unit="time")
-    with pytest.raises(ValueError, match="must be a method whose knob is a rank: one of SVD, Spatial"):
-        Budget(Magnitude())
+def test_budgets_below_the_lowest_ranks_are_not_on_the_knob():
+    model, pictured = odd(), noise()
+    curve = Budget(share="ratio").prepare(model, pictured)
+    lowest = curve.fixed + sum(min(costs.values()) for costs in curve.costs.values())
+    assert curve.knob.values == tuple(value for value in VALUES if value * curve.total >= lowest)
+    with pytest.raises(ValueError, match="budget is 0.05, but must be one of"):
+        curve.at(0.05)
+
+
+def test_what_cannot_be_is_refused_in_a_sentence():
+    model = network("LeNet-300-100")
+    for wrong, said in (
+        ({"share": "equal"}, "share is 'equal', but must be one of loss, rank, energy, ratio"),
+        ({"unit": "flops"}, "unit is 'flops', but must be one of bytes, macs"),
+        ({"base": "svd"}, "base is 'svd', but must be a method whose knob is a rank"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            Budget(**wrong)
     with pytest.raises(ValueError, match="one layer alone has nothing to share"):
-        Budget().prepare(network, few, where="fc1")
+        Budget().prepare(model, data(), where="fc1")
     with pytest.raises(ValueError, match="the loss is measured on pictures"):
-        Budget().prepare(network)
-    with pytest.raises(ValueError, match="multiplies depends on the pictures' size"):
-        Budget(share="energy", unit="macs").prepare(network)
-    curve = Budget(share="ratio").prepare(network)
-    with pytest.raises(ValueError, match="budget is 0.33, but must be one of"):
-        curve.at(0.33)
-    with pytest.raises(ValueError, match="no loss was measured"):
-        Budget(share="ratio").prepare(adopt(nn.Sequential(nn.Linear(20, 20)))).losses  # noqa: B018
+        Budget().prepare(model)
+    with pytest.raises(ValueError, match="depends on the pictures' size"):
+        Budget(share="energy", unit="macs").prepare(model)
+    curve = Budget(share="energy").prepare(model)
+    with pytest.raises(ValueError, match='no loss was measured: prepare Budget\\(share="loss"\\)'):
+        _ = curve.losses
+    with pytest.raises(ValueError, match="layer 'fc9' has no share in the budget: it is not among fc1, fc2, fc3"):
+        curve.picture(0.5, "fc9")
 
 
-def test_ranks_chosen_by_hand_are_cut(network):
-    small = cut(network, {"conv2": 3, "fc1": 7, "fc2": None})
-    s = torch.linalg.svdvals(small.fc1.weight())
-    assert int((s > 1e-5 * s[0]).sum()) == 7 and small.conv2.weight.u.shape == (12, 3)
-    assert torch.equal(small.fc2.weight(), network.fc2.weight())
-    for rank in (0, 39, 2.5, True and "8"):
-        with pytest.raises(ValueError, match="rank of fc1 is .*, but must be from 1 to 38, or None"):
-            cut(network, {"fc1": rank})
-    with pytest.raises(ValueError, match="'fc9' does not exist"):
-        cut(network, {"fc9": 1})
-    with pytest.raises(ValueError, match="holds 2 matrices"):
-        cut(small, {"fc1": 1})
+def test_the_picture_shows_what_each_layer_keeps():
+    curve = prepared("LeNet-300-100", "ratio")
+    picture = curve.picture(0.5, "fc2")
+    assert curve.ranks(0.5) == {"fc1": 106, "fc2": 38, "fc3": 4}
+    kept = [100 * 106 * 1084 / (300 * 784), 100 * 38 * 400 / 30_000, 100 * 4 * 110 / 1000]
+    assert picture.kind == "bars" and picture.values.tolist() == pytest.approx(kept)
+    assert picture.labels == ("fc1: rank 106", "fc2: rank 38", "fc3: rank 4")
+    assert "rank 38" in picture.title and "fc1 rank 106, fc2 rank 38, fc3 rank 4" in picture.text
+    assert "left alone" in curve.picture(1, "fc2").title
+
+
+def test_no_two_budgets_have_the_same_title():
+    bases = (SVD(), Spatial(), Tucker2(), CP())
+    titles = [Budget(base, share, unit).title for base in bases for share in SHARES for unit in ("bytes", "macs")]
+    assert len(set(titles)) == len(titles)
+    assert Budget(share="rank").title == "One budget, equal rank"
+
+
+def test_budgets_stand_beside_each_other_in_one_panel():
+    rivals = [Budget(share=share) for share in ("energy", "ratio", "rank")]
+    panel = explore("LeNet-300-100", [Budget(), *rivals], beside=True).wait()
+    try:
+        state = panel.set(knob=0.1).wait().state
+        assert not state.get("error") and set(state["beside"]) == {rival.title for rival in rivals}
+        found = {title: point["accuracy"] for title, point in state["beside"].items()}
+        assert all(0.1 < accuracy < 1 for accuracy in found.values())
+    finally:
+        panel.close()
