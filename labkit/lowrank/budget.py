@@ -19,7 +19,7 @@ from labkit.data import Data
 from labkit.lowrank.budgetcurve import UNITS, BudgetCurve
 from labkit.lowrank.cut import method
 from labkit.lowrank.ladder import Choice, Ladders, ladders
-from labkit.lowrank.measured import allocate, measure
+from labkit.lowrank.measured import Probe, allocate
 from labkit.lowrank.shares import equal_energy, equal_rank, equal_ratio
 from labkit.lowrank.svd import SVD
 from labkit.methods import Knob, Method
@@ -114,13 +114,10 @@ class Budget(Method):
         """Choose a rung for each layer at each value of the knob."""
         if not known.ladders:
             return dict.fromkeys(limits, ())
-        if self.share != "loss":
-            rule = RULES[self.share]
-            return {value: rule(known, self.unit, limit) for value, limit in limits.items()}
-        free = {value: limit - known.fixed[self.unit] for value, limit in limits.items()}
-        probe = measure(known, data)
-        found = allocate(probe, known.losses, known.costs(self.unit), list(free.values()))
-        return {value: found[limit] for value, limit in free.items()}
+        if self.share == "loss":
+            found = allocate(known, Probe(known, data), self.unit, list(limits.values()))
+            return {value: found[limit] for value, limit in limits.items()}
+        return {value: RULES[self.share](known, self.unit, limit) for value, limit in limits.items()}
 
 
 def _ladders(model: nn.Module, base: SVD, data: Data | None) -> Ladders:

@@ -6,9 +6,9 @@ p the classes that the original network gives, q those of the compressed one, in
 few ranks first. The losses of layers cut together do not just add up: errors that know nothing of each other add
 their squares, and since a small loss is a square of the error, their losses add up; errors that push one way add
 themselves, and it is the roots of their losses that add up. A knapsack finds the best ranks for either, and the
-network, measured as a whole, says which is right. Where it loses enough to matter, the ranks are then exchanged: each
-layer is measured a little higher and a little lower among the others as they are, the knapsack chooses once more, and
-the exchange stays if the measured loss falls.
+network, measured as a whole, says which is right. Where it loses enough to matter, the same rank for all is tried too,
+the best of the rules that look at no picture, and then ranks are exchanged: each layer is measured a little higher and
+a little lower among the others as they are, the knapsack chooses once more, and the exchange stays if the loss falls.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 from labkit.data import Data
 from labkit.lowrank.knapsack import pick
 from labkit.lowrank.ladder import Choice, Ladders, Slot
+from labkit.lowrank.shares import equal_rank
 from labkit.skeleton import Skeleton
 from labkit.threads import Contest
 
@@ -93,20 +94,22 @@ def _curve(ranks: tuple[int, ...], measured: dict[int, float]) -> np.ndarray:
     return np.append(np.exp(between), 0.0)
 
 
-def allocate(
-    probe: Probe, losses: list[np.ndarray], costs: list[np.ndarray], limits: Sequence[float]
-) -> dict[float, Choice]:
-    """Find for each limit the rungs that lose least; a higher limit never gets rungs that were measured to lose more.
+def allocate(ladders: Ladders, probe: Probe, unit: str, limits: Sequence[float]) -> dict[float, Choice]:
+    """Find for each limit, in a unit, the rungs that lose least, and note the losses of single layers in the ladders.
 
-    `losses` and `costs` hold an array (rungs,) for each ladder, and a limit bounds the sum of the costs.
+    A higher limit never gets rungs that were measured to lose more.
     """
-    found: dict[float, Choice] = {}
-    tried: list[Choice] = []
+    if ladders.losses is None:
+        ladders.losses = alone(probe)
+    costs, tried, found = ladders.costs(unit), [], {}
     for limit in sorted(limits):
-        tried += [tuple(pick(costs, [loss**power for loss in losses], limit)) for power in (1, 0.5)]
+        free = limit - ladders.fixed[unit]
+        tried += [tuple(pick(costs, [loss**power for loss in ladders.losses], free)) for power in (1, 0.5)]
         best = min(tried, key=probe.loss)
-        if MATTERS[0] < probe.loss(best) < MATTERS[1]:
-            best = exchange(probe, best, costs, limit)
+        if probe.loss(best) > MATTERS[0]:
+            best = min(best, equal_rank(ladders, unit, limit), key=probe.loss)
+            if probe.loss(best) < MATTERS[1]:
+                best = exchange(probe, best, costs, free)
         tried, found[limit] = [best], best
     return found
 
@@ -133,11 +136,3 @@ def exchange(probe: Probe, choice: Choice, costs: list[np.ndarray], limit: float
 def _with(choice: Choice, index: int, rung: int) -> Choice:
     """Return a choice with another rung for one ladder."""
     return (*choice[:index], rung, *choice[index + 1 :])
-
-
-def measure(ladders: Ladders, data: Data) -> Probe:
-    """Return a probe of a network, and note the losses of its layers alone in its ladders."""
-    probe = Probe(ladders, data)
-    if ladders.losses is None:
-        ladders.losses = alone(probe)
-    return probe
