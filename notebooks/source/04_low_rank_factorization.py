@@ -156,7 +156,7 @@ check("error and accuracy disagree", disagree)
 # ## One budget for all layers
 #
 # The survey's complaint: layers are treated **one by one**, so nothing is compressed globally. We can do better. Cut each layer alone, **measure** by how much the loss rises,
-# and buy the ranks that save the most loss for their bytes. Beside it stand three rules that look at no picture: the same rank, the same energy, the same share for every layer.
+# and buy the ranks that save the most loss for their bytes. Beside it stand three rules that look at no picture: the same rank, the same energy, the same share for every layer. Which is the hardest to beat?
 #
 # **Exercise: share out the ranks.** In the cell after the panel, write `share(costs, losses, limit)`. Both dictionaries map a layer to {rank: bytes} and {rank: rise of the loss}.
 # Return {layer: rank} that costs at most `limit` in all, and loses as little as you can. The check sets your network beside the one of equal energy.
