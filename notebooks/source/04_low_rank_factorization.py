@@ -202,7 +202,7 @@ networks = {"dense": vgg, "CP decomposition, rank 32": CP().prepare(vgg).at(32)}
 for method in (SVD(), Spatial(), Tucker2()):
     rank, network = cut_to(method.prepare(vgg), pictures.image_shape, 0.5)
     networks[f"{method.title}, rank {rank}"] = network
-display(speed(networks, pictures.image_shape), cost(budget_s=8))
+display(speed(networks, pictures.image_shape), cost(budget_s=5))
 
 # %% [markdown] name="training"
 # ## How much does training bring back?
