@@ -5,10 +5,10 @@
 p the classes that the original network gives, q those of the compressed one, in nats. Each layer is cut alone at a
 few ranks first. The losses of layers cut together do not just add up: errors that know nothing of each other add
 their squares, and since a small loss is a square of the error, their losses add up; errors that push one way add
-themselves, and it is the roots of their losses that add up. A knapsack finds the best ranks for either, and the
-network, measured as a whole, says which is right. Where it loses enough to matter, the same rank for all is tried too,
-the best of the rules that look at no picture, and then ranks are exchanged: each layer is measured a little higher and
-a little lower among the others as they are, the knapsack chooses once more, and the exchange stays if the loss falls.
+themselves, and it is the roots of their losses that add up. A knapsack finds the best ranks for either, the same rank
+for all is the best of the rules that look at no picture, and the network, measured as a whole, says which of the three
+is right. Where few layers lose enough to matter, ranks are exchanged: each is measured a little higher and a little
+lower among the others as they are, the knapsack chooses once more, and the exchange stays if the loss falls.
 """
 
 from __future__ import annotations
@@ -25,33 +25,34 @@ from labkit.lowrank.shares import equal_rank
 from labkit.skeleton import Skeleton
 from labkit.threads import Contest
 
-PICTURES, BATCH = 128, 64
-RUNGS = 8  # of a ladder, measured at most
+PICTURES = 80
+RUNGS = 6  # of a ladder, measured at most
 RUINED = 1.0  # nats; below a rung that loses more, only the lowest is measured
 LEAST = 1e-4  # nats; smaller losses count as none of them is better
-MATTERS = (0.03, 1.5)  # nats, within which an exchange pays: below, there is little to win, and above little to save
+FELT = 0.003  # nats, from which on other choices are tried than that of the least sum of losses
+MATTERS = (0.03, 1.0)  # nats, within which an exchange pays: below, there is little to win, and above little to save
 APART = 1.3  # how far an exchange moves a rank
+FEW = 12  # layers: where there are more, an exchange takes longer and wins nothing that few pictures could tell
 
 
 class Probe:
     """Measures the loss of a network with a rung for each ladder, on so many training pictures."""
 
-    def __init__(self, ladders: Ladders, data: Data, pictures: int = PICTURES, seed: int = 0):
+    def __init__(self, ladders: Ladders, data: Data, images: int = PICTURES, seed: int = 0):
         model = ladders.curve.model
         self.ladders, self._slot = ladders.ladders, Slot(model)
-        drawn = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:pictures]
+        drawn = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:images]
         device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
-        seen = data.normalise(data.train.images[drawn].to(device)).contiguous(memory_format=torch.channels_last)
-        self._pictures = seen.split(BATCH)
-        self._skeleton, self._contest = Skeleton(model, seen[:2]), Contest(torch.get_num_threads())
+        pictures = data.normalise(data.train.images[drawn].to(device))
+        self._seen = pictures.contiguous(memory_format=torch.channels_last)
+        self._skeleton, self._contest = Skeleton(model, self._seen[:2]), Contest(torch.get_num_threads())
         self._choice = self.whole = tuple(ladder.top for ladder in self.ladders)
         self._known: dict[Choice, float] = {}
         self._expected = self._outputs().log_softmax(1)
 
     def _outputs(self) -> torch.Tensor:
         self._skeleton.load(self._slot.model)
-        runs = [lambda index=index, x=x: self._skeleton.run(index, lambda: x) for index, x in enumerate(self._pictures)]
-        return torch.cat([self._contest.run(run) for run in runs]).double()
+        return self._contest.run(lambda: self._skeleton.run(0, lambda: self._seen)).double()
 
     def loss(self, choice: Sequence[int]) -> float:
         """Return the loss in nats; infinite where the network no longer gives numbers."""
@@ -104,12 +105,13 @@ def allocate(ladders: Ladders, probe: Probe, unit: str, limits: Sequence[float])
     costs, tried, found = ladders.costs(unit), [], {}
     for limit in sorted(limits):
         free = limit - ladders.fixed[unit]
-        tried += [tuple(pick(costs, [loss**power for loss in ladders.losses], free)) for power in (1, 0.5)]
+        tried.append(tuple(pick(costs, ladders.losses, free)))
+        if min(map(probe.loss, tried)) > FELT:
+            tried.append(tuple(pick(costs, [np.sqrt(loss) for loss in ladders.losses], free)))
+            tried.append(equal_rank(ladders, unit, limit))
         best = min(tried, key=probe.loss)
-        if probe.loss(best) > MATTERS[0]:
-            best = min(best, equal_rank(ladders, unit, limit), key=probe.loss)
-            if probe.loss(best) < MATTERS[1]:
-                best = exchange(probe, best, costs, free)
+        if MATTERS[0] < probe.loss(best) < MATTERS[1] and len(costs) <= FEW:
+            best = exchange(probe, best, costs, free)
         tried, found[limit] = [best], best
     return found
 

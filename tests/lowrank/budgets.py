@@ -7,11 +7,12 @@ from torch.nn import functional as F
 
 from labkit import adopt, macs
 from labkit import data as datasets
+from labkit.lowrank.measured import PICTURES
 
 SHARES = ("loss", "rank", "energy", "ratio")
 
 
-def few(count: int = 128) -> datasets.Data:
+def few(count: int = PICTURES) -> datasets.Data:
     """As many training pictures as the loss is measured on, so that which ones are drawn makes no difference."""
     whole = datasets.load("FashionMNIST")
     train, validation = whole.train.take(slice(0, count)), whole.validation.take(slice(0, 200))
