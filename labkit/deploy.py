@@ -53,7 +53,7 @@ def _fast(origin: nn.Module, bias: Tensor | None, norm: nn.Module | None) -> nn.
     product = "linear" if isinstance(origin, Linear) else "conv2d"
     if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product) or norm is not None:
         return None
-    origin.weight = _settled(weight)
+    origin.weight = weight.frozen()
     return origin
 
 
@@ -71,8 +71,3 @@ def _thin_convolutions(origin: Conv2d, bias: Tensor | None, norm: nn.Module | No
 def _linear(numbers: Tensor, bias: Tensor | None) -> nn.Module:
     return plain_layer(Linear(Dense(numbers)), numbers, bias)
 
-
-def _settled(weight: Weight) -> Weight:
-    """Compute the Weights inside a Weight once."""
-    inside = {name: Dense(part()) if isinstance(part, Weight) else part for name, part in weight.arguments().items()}
-    return type(weight)(**inside)

@@ -9,32 +9,41 @@ any of them is plain autograd.
 from labkit.weights.affine import Affine
 from labkit.weights.base import Dense, Weight, as_weight, check_whole, spread
 from labkit.weights.chain import Chain, Thin
+from labkit.weights.circulant import BlockCirculant, Circulant
 from labkit.weights.codebook import Codebook
 from labkit.weights.cp import CP
+from labkit.weights.fastfood import Fastfood
 from labkit.weights.hashed import Hashed
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
+from labkit.weights.monarch import Monarch
 from labkit.weights.separable import Separable
 from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
 from labkit.weights.tensortrain import TensorTrain
+from labkit.weights.toeplitz import ToeplitzLike
 from labkit.weights.tucker import Tucker2
 
 __all__ = [
     "CP",
     "Affine",
+    "BlockCirculant",
     "Chain",
+    "Circulant",
     "Codebook",
     "Dense",
+    "Fastfood",
     "Hashed",
     "Latent",
     "LatentSigns",
     "LowRank",
+    "Monarch",
     "Separable",
     "Signs",
     "Sparse",
     "TensorTrain",
     "Thin",
+    "ToeplitzLike",
     "Tucker2",
     "Weight",
     "as_weight",

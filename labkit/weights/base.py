@@ -67,6 +67,11 @@ class Weight(nn.Module):
         """Count the multiplications of a convolution from a picture of (height, width) `before` to one `after`."""
         return self.macs() * math.prod(after)
 
+    def frozen(self) -> Weight:
+        """Return a Weight that computes the same, after all that a picture has no part in was computed once."""
+        inside = {name: Dense(part()) if isinstance(part, Weight) else part for name, part in self.arguments().items()}
+        return type(self)(**inside)
+
     def take(self, positions: Tensor) -> Weight:
         """Return the numbers at some flat positions as a Weight of their own, shape (positions,)."""
         return Dense(self().detach().flatten()[positions])

@@ -32,6 +32,18 @@ def mix(numbers: np.ndarray) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
+def chance(seed: int, count: int) -> np.ndarray:
+    """Return uint64 numbers (count,) that look drawn at random, the same on every machine: mix(i xor mix(seed))."""
+    return mix(np.arange(count, dtype=np.uint64) ^ mix(np.array([seed], np.uint64)))
+
+
+def check_seed(seed: int) -> int:
+    """Return the seed, or raise ValueError for one that no file may hold."""
+    if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed is {seed!r}, but must be a whole number from 0 to 2^63 - 1")
+    return seed
+
+
 def places(seed: int, count: int, numbers: int) -> Tensor:
     """Say for each of n flat indices i which value it uses, and with which sign.
 
@@ -75,9 +87,7 @@ class Hashed(Weight):
             raise ValueError(
                 f"values must be a list of 1 to {MOST_VALUES} numbers, not of shape {tuple(self.values.shape)}"
             )
-        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
-            raise ValueError(f"seed is {seed!r}, but must be a whole number from 0 to 2^63 - 1")
-        self.seed, self._shape = seed, torch.Size(shape)
+        self.seed, self._shape = check_seed(seed), torch.Size(shape)
         # Not a buffer: it follows from the seed, so no file holds it and nobody counts it as stored.
         self._places: Tensor | None = None
 
