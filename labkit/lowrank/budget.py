@@ -52,7 +52,7 @@ class Budget(Method):
     drawback: str
     _cards: ClassVar[dict[str, tuple[str, str, str, str]]] = {
         "loss": (
-            "One budget, by measured loss",
+            "Budget, measured loss",
             "Each layer gets the rank with which the network as a whole loses least. How much it loses is measured on "
             "training pictures.",
             r"\min_{r_1 \dots r_L} \overline{\mathrm{KL}(p \,\|\, q_{r_1 \dots r_L})} \;\text{ so that }\; "
@@ -60,21 +60,21 @@ class Budget(Method):
             "It takes pictures and seconds of measuring for each network. What training would repair, it does not see.",
         ),
         "rank": (
-            "One budget, equal rank",
+            "Budget, equal rank",
             "Each layer gets the same rank, the largest that the budget allows. Where it saves nothing, the layer is "
             "left alone.",
             r"r_l = r, \quad \sum_l c_l(r) \le C",
             "One rank is little for a wide layer, and much for a thin one.",
         ),
         "energy": (
-            "One budget, equal energy",
+            "Budget, equal energy",
             "Each layer keeps the same share of its energy, the largest that the budget allows.",
             r"r_l = \min \Big\{ r : 1 - \frac{\|W_l - W_{l,r}\|^2}{\|W_l\|^2} \ge e \Big\}, "
             r"\quad \sum_l c_l(r_l) \le C",
             "A layer's energy says nothing of how much the network depends on it.",
         ),
         "ratio": (
-            "One budget, equal ratio",
+            "Budget, equal ratio",
             "Each layer keeps the same share of its own cost, the largest that the budget allows.",
             r"r_l = \max \{ r : c_l(r) \le q\, c_l \}, \quad \sum_l c_l(r_l) \le C",
             "Small layers that matter most are cut as hard as large ones with much to spare.",

@@ -169,7 +169,7 @@ def test_no_two_budgets_have_the_same_title():
     bases = (SVD(), Spatial(), Tucker2(), CP())
     titles = [Budget(base, share, unit).title for base in bases for share in SHARES for unit in ("bytes", "macs")]
     assert len(set(titles)) == len(titles)
-    assert Budget(share="rank").title == "One budget, equal rank"
+    assert Budget(share="rank").title == "Budget, equal rank"
 
 
 def test_budgets_stand_beside_each_other_in_one_panel():
