@@ -4,7 +4,11 @@ METHODS lists them in the order in which the notebook teaches them, and its pane
 a sweep may name them, and no panel offers them.
 """
 
+from labkit.structured.blockcirculant import BlockCirculant
 from labkit.structured.circulant import Circulant
+from labkit.structured.fastfood import Fastfood
+from labkit.structured.monarch import Monarch
+from labkit.structured.toeplitzlike import ToeplitzLike
 
-METHODS = (Circulant,)
+METHODS = (Circulant, BlockCirculant, ToeplitzLike, Fastfood, Monarch)
 RIVALS = ()

@@ -15,26 +15,39 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from labkit.structured.layerwise import Layerwise
 from labkit.weights import Circulant as CirculantWeight
 from labkit.weights.circulant import signs
 
 
-def diagonal_means(blocks: Tensor) -> Tensor:
-    """Return the nearest circulants' first columns: (…, rows, d) becomes (…, d), the means over wrapped diagonals.
+def nearest_columns(matrix: Tensor, b: int) -> Tensor:
+    """Return the first columns (p, q, b) of the circulant blocks of b x b nearest to a matrix (out, in).
 
-    A wrapped diagonal without a row in the matrix has mean 0. Rows are at most d.
+    p is out / b and q is in / b, rounded up. Only entries of the matrix count, not what blocks have beyond it.
 
-    >>> diagonal_means(torch.tensor([[1.0, 3.0], [5.0, 7.0]])).tolist()
-    [4.0, 4.0]
+    >>> nearest_columns(torch.tensor([[1.0, 3.0], [5.0, 7.0]]), 2).tolist()
+    [[[4.0, 4.0]]]
     """
-    rows, d = blocks.shape[-2:]
-    steps = torch.arange(d)
-    place = (torch.arange(rows)[:, None] - steps) % d
-    sums = torch.zeros(*blocks.shape[:-2], d, dtype=torch.float64)
-    sums.scatter_add_(-1, place.flatten().expand(*blocks.shape[:-2], -1), blocks.double().flatten(-2))
-    return (sums / torch.bincount(place.flatten(), minlength=d).clamp(min=1)).to(blocks.dtype)
+    inside = torch.ones_like(matrix)
+    sums, counts = (_diagonal_sums(blocks(one.double(), b)) for one in (matrix, inside))
+    return (sums / counts.clamp(min=1)).to(matrix.dtype)
+
+
+def blocks(matrix: Tensor, b: int) -> Tensor:
+    """Cut a matrix (out, in) into blocks (p, q, b, b), with zeros beyond it."""
+    out, in_ = matrix.shape
+    matrix = F.pad(matrix, (0, -in_ % b, 0, -out % b))
+    return matrix.unflatten(0, (-1, b)).unflatten(2, (-1, b)).transpose(1, 2)
+
+
+def _diagonal_sums(squares: Tensor) -> Tensor:
+    """Add up the wrapped diagonals: (…, b, b) becomes (…, b)."""
+    b = squares.shape[-1]
+    place = ((torch.arange(b)[:, None] - torch.arange(b)) % b).flatten()
+    flat = squares.flatten(-2)
+    return torch.zeros(*flat.shape[:-1], b, dtype=flat.dtype).scatter_add_(-1, place.expand_as(flat), flat)
 
 
 class Circulant(Layerwise):
@@ -55,9 +68,7 @@ class Circulant(Layerwise):
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> CirculantWeight:
         out, d = matrix.shape
-        flipped = matrix * signs(seed, d)
-        columns = torch.stack([diagonal_means(block) for block in flipped.split(d)])
-        return CirculantWeight(columns, seed, (out, d))
+        return CirculantWeight(nearest_columns(matrix * signs(seed, d), d)[:, 0], seed, (out, d))
 
     def draw(self, shape: tuple[int, int], value: float, std: float, generator: torch.Generator) -> CirculantWeight:
         out, d = shape
