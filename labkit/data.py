@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from labkit import noise
 from labkit._torchvision import torchvision
 from labkit.files import write
 
@@ -46,7 +47,8 @@ PIXELS = {
     "CIFAR100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "SVHN": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
 }
-NAMES = tuple(PIXELS)
+NOISY = "MNIST-noise"  # made from MNIST when it is loaded, see `noise`
+NAMES = (*PIXELS, NOISY)
 SHIPPED = tuple(SHA256)
 
 
@@ -104,6 +106,7 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     """Return a data set with 5,000 validation pictures taken out of its training set.
 
     FashionMNIST and MNIST come with the lab (55,000 train, 5,000 validation, 10,000 test).
+    MNIST-noise is made from MNIST (10,000 train, 2,000 validation, 50,000 test, see `labkit.noise`).
     KMNIST, CIFAR10, CIFAR100 and SVHN are downloaded by torchvision, which checks their hashes.
     Raises ValueError for another name and DataError where files are missing or damaged.
 
@@ -113,6 +116,8 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     """
     if name not in NAMES:
         raise ValueError(f"data set {name!r} is unknown: choose one of {', '.join(NAMES)}")
+    if name == NOISY:
+        return _with_noise(load("MNIST", root))
     if name in SHIPPED:
         _extract(name, Path(root) / name / "raw")
         whole, test, classes = _read(name, Path(root), download=False)
@@ -121,6 +126,18 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     train, validation = split_off(whole, VALIDATION)
     mean, std = PIXELS[name]
     return Data(name, classes, train, validation, test, mean, std)
+
+
+def _with_noise(plain: Data, seed: int = 0) -> Data:
+    """Make the variant of MNIST with noise, out of the pictures of all splits."""
+    splits = plain.train, plain.validation, plain.test
+    whole = Split(*(torch.cat([getattr(split, part) for split in splits]) for part in ("images", "labels")))
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(whole)))[: sum(noise.SIZES)]
+    chosen = whole.take(order)
+    parts = Split(noise.behind(chosen.images, seed), chosen.labels)
+    train, validation, test = (parts.take(part) for part in torch.arange(len(order)).split(noise.SIZES))
+    pixels = train.images.float() / 255
+    return Data(NOISY, plain.classes, train, validation, test, (float(pixels.mean()),), (float(pixels.std()),))
 
 
 def split_off(whole: Split, count: int, seed: int = 0) -> tuple[Split, Split]:

@@ -70,4 +70,3 @@ def _thin_convolutions(origin: Conv2d, bias: Tensor | None, norm: nn.Module | No
 
 def _linear(numbers: Tensor, bias: Tensor | None) -> nn.Module:
     return plain_layer(Linear(Dense(numbers)), numbers, bias)
-

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from labkit import layers
 from labkit.data import Data
-from labkit.layers import Linear
 from labkit.methods import Curve, Knob, LeafMethod, Method, Picture, numbers, sound_leaves
+from labkit.narrower import chain, narrower
 from labkit.pruning.hashed import SHARE, draw_seed, matrix, stored
 from labkit.pruning.ranked import Ranked, RankedFit
 from labkit.train import Recipe
@@ -106,63 +105,19 @@ class LowRankFixed(LeafMethod):
         return FixedRankFit(leaf, draw_seed())
 
 
-def chain(model: nn.Module) -> dict[str, Linear]:
-    """Return the layers of a network of fully connected layers in a row; raise ValueError for any other.
-
-    >>> chain(layers.adopt(nn.Sequential(nn.Conv2d(1, 2, 3))))
-    Traceback (most recent call last):
-    ValueError: only a row of fully connected layers can be made narrower: take LeNet-300-100 or MLP-1000
-    """
-    found = layers.layers(model)
-    row = list(found.values())
-    fully = isinstance(model, nn.Sequential) and all(isinstance(layer, Linear) for layer in row)
-    if not fully or any(one.weight.shape[0] != two.weight.shape[1] for one, two in pairwise(row)):
-        raise ValueError("only a row of fully connected layers can be made narrower: take LeNet-300-100 or MLP-1000")
-    others = [name for name, _ in model.named_parameters() if name.rpartition(".")[0].partition(".")[0] not in found]
-    if others:
-        raise ValueError(f"only fully connected layers can be made narrower, but {others[0]} is as wide as one of them")
-    return found
-
-
-def widths(sides: list[int], biases: bool, share: float) -> list[int]:
-    """Return the sides of the small network: all hidden ones smaller by one factor.
-
-    Of all factors it is the one with which the small network stores as many numbers as HashedNets do,
-    or as nearly as may be. `sides` are the widths from the inputs to the outputs.
-
-    >>> widths([784, 1000, 10], True, 1 / 8), widths([784, 300, 100, 10], True, 1 / 8)
-    ([784, 126, 10], [784, 42, 14, 10])
-    """
-    wanted = sum(stored(share, one * two) + biases * two for one, two in pairwise(sides))
-    widest = max(sides[1:-1], default=1)
-    tried = [
-        [sides[0], *(max(1, round(side * hidden / widest)) for side in sides[1:-1]), *sides[-1:]]
-        for hidden in range(1, widest + 1)
-    ]
-    return min(tried, key=lambda found: abs(sum((one + biases) * two for one, two in pairwise(found)) - wanted))
-
-
 class NarrowerCurve(Curve):
     """Small untrained networks with the outputs of a large one; `at(1)` is the large one itself."""
 
     def __init__(self, method: Method, model: nn.Module, knob: Knob):
         super().__init__(method, model, knob)
         self.row, self.seed = chain(model), draw_seed()
-        first = next(iter(self.row.values()))
-        self.sides = [first.weight.shape[1], *(layer.weight.shape[0] for layer in self.row.values())]
 
     def at(self, share: float) -> nn.Module:
         if self.knob.check(share) == 1:
             return layers.replace(self.model, {})
-        biases = any(layer.bias is not None for layer in self.row.values())
-        sides = widths(self.sides, biases, share)
-        with torch.random.fork_rng(devices=[]):  # the same small network whenever it is asked for
-            torch.manual_seed(self.seed)
-            new = {
-                path: layers.adopt(nn.Linear(one, two, bias=layer.bias is not None))
-                for (path, layer), (one, two) in zip(self.row.items(), pairwise(sides), strict=True)
-            }
-        return layers.replace(self.model, new)
+        biases = sum(len(layer.bias) for layer in self.row.values() if layer.bias is not None)
+        wanted = biases + sum(stored(share, layer.weight.shape.numel()) for layer in self.row.values())
+        return narrower(self.model, wanted, self.seed)  # the same small network whenever it is asked for
 
     def picture(self, share: float, layer: str) -> Picture:
         if layer not in self.row:

@@ -8,7 +8,8 @@ from labkit.structured.blockcirculant import BlockCirculant
 from labkit.structured.circulant import Circulant
 from labkit.structured.fastfood import Fastfood
 from labkit.structured.monarch import Monarch
+from labkit.structured.rivals import LowRank, Narrower, RandomSparse
 from labkit.structured.toeplitzlike import ToeplitzLike
 
 METHODS = (Circulant, BlockCirculant, ToeplitzLike, Fastfood, Monarch)
-RIVALS = ()
+RIVALS = (LowRank, RandomSparse, Narrower)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from labkit import layers
 from labkit.data import Data
 from labkit.layers import Linear
-from labkit.methods import LeafCurve, LeafMethod, numbers, sound_leaves
+from labkit.methods import LeafCurve, LeafMethod, Picture, numbers, sound_leaves
+from labkit.structured.picture import matrix_picture
 from labkit.train import Recipe
 from labkit.weights import Weight
 
@@ -101,7 +102,19 @@ class StructuredFit:
         weight = self.structured(value)
         return weight if stored(weight) < self.values.numel() else None
 
+    def picture(self, value: float, name: str) -> Picture:
+        """A corner of the structured matrix, with what it stores and what of the trained one it keeps."""
+        weight = self.at(value)
+        if weight is None:
+            how = f"left as it is, since the structure would store more than its {self.values.numel():,} numbers"
+            return matrix_picture(name, self.values, "left as it is", how)
+        matrix = numbers(weight).cpu()
+        left = float((matrix - self.values).square().sum() / self.values.square().sum().clamp_min(1e-30))
+        kept = f", {100 * (1 - left):.1f} % of the squared norm kept" if self.method.start == "nearest" else ", drawn"
+        what = f"{stored(weight):,} numbers for {self.values.numel():,}"
+        return matrix_picture(name, matrix, what, f"{self.method.title}, {what}{kept}")
 
-def stored(weight: Weight) -> int:
-    """Count the numbers that a weight stores."""
+
+def stored(weight: nn.Module) -> int:
+    """Count the numbers that a weight, or a network, stores."""
     return sum(parameter.numel() for parameter in weight.parameters())

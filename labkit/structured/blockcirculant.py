@@ -8,6 +8,7 @@ The nearest one has a closed form tile by tile: the mean over each wrapped diago
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -47,4 +48,4 @@ class BlockCirculant(Structured):
         """Powers of two, up to the first that covers the largest matrix at once."""
         side = max((max(fit.values.shape) for fit in fits.values()), default=2)
         sizes = tuple(size for size in self.knob.values if size < 2 * side)
-        return Knob(self.knob.name, self.knob.label, sizes, min(self.knob.start, sizes[-1]))
+        return replace(self.knob, values=sizes, start=min(self.knob.start, sizes[-1]))

@@ -7,8 +7,9 @@ from dataclasses import replace
 from torch import nn
 
 from labkit import layers
-from labkit.methods import Knob, LeafCurve
+from labkit.methods import Knob, LeafCurve, Picture
 from labkit.structured.base import Structured, StructuredFit
+from labkit.structured.picture import matrix_picture
 
 
 class LayerwiseCurve(LeafCurve):
@@ -22,6 +23,12 @@ class LayerwiseCurve(LeafCurve):
     def at(self, value: float) -> nn.Module:
         new = {path: self.fits[path].at(1) for path in self.chosen(value)}
         return layers.replace(self.model, {path: weight for path, weight in new.items() if weight is not None})
+
+    def picture(self, value: float, layer: str) -> Picture:
+        path = self.path_in(layer)
+        if path in self.chosen(value):
+            return self.fits[path].picture(1, layer)
+        return matrix_picture(layer, self.fits[path].values, "dense", "not structured yet")
 
 
 class Layerwise(Structured):

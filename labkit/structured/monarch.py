@@ -10,6 +10,7 @@ thin matrices give rank b.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -59,4 +60,4 @@ class Monarch(Structured):
         """The numbers of blocks that pay in at least one layer."""
         most = max((fit.values.numel() / sum(fit.values.shape) for fit in fits.values()), default=2)
         blocks = tuple(b for b in BLOCKS if b < most) or BLOCKS[:1]
-        return Knob(self.knob.name, self.knob.label, blocks, min(self.knob.start, blocks[-1]))
+        return replace(self.knob, values=blocks, start=min(self.knob.start, blocks[-1]))

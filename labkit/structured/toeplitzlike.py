@@ -7,6 +7,8 @@ r = 1 has all circulants, r = 2 all Toeplitz matrices and their inverses, r = n 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -51,6 +53,11 @@ class ToeplitzLike(Structured):
 
     def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
         """The ranks that pay in at least one layer."""
-        most = max((min(fit.values.shape) / 2 for fit in fits.values()), default=1)
-        ranks = tuple(rank for rank in RANKS if rank < most) or RANKS[:1]
-        return Knob(self.knob.name, self.knob.label, ranks, min(self.knob.start, ranks[-1]))
+        return paying(self.knob, fits)
+
+
+def paying(knob: Knob, fits: dict[str, StructuredFit]) -> Knob:
+    """Return a knob with those of the displacement ranks at which 2 n r numbers are fewer than a matrix has."""
+    most = max((min(fit.values.shape) / 2 for fit in fits.values()), default=1)
+    ranks = tuple(rank for rank in RANKS if rank < most) or RANKS[:1]
+    return replace(knob, values=ranks, start=min(knob.start, ranks[-1]))

@@ -1,6 +1,5 @@
 """The rivals of HashedNets store as many numbers, and each computes what its equation says."""
 
-import itertools
 from dataclasses import replace
 
 import pytest
@@ -13,7 +12,6 @@ from labkit.data import load as load_data
 from labkit.measure import parameters
 from labkit.pruning import METHODS, RIVALS, HashedNets, LowRankFixed, Narrower, RandomEdges
 from labkit.pruning.hashed import SHARES
-from labkit.pruning.rivals import widths
 from labkit.storage import load, save, size
 from labkit.train import Recipe
 from labkit.weights import LowRank, Sparse
@@ -101,23 +99,6 @@ def test_the_fixed_factor_is_random_signs_and_the_other_the_least_squares_fit(ne
     *_, (_, trained) = curve.train(1 / 8, images, BRIEF)
     assert torch.equal(trained.fc1.weight.v(), v) and not torch.equal(trained.fc1.weight.u(), u)
     assert size(trained).parts["fc1"] < 4 * (300 * 98 + 300) + 20
-
-
-def test_widths_are_the_nearest_of_all_common_factors():
-    for sides, biases, share in itertools.product(([784, 1000, 10], [50, 40, 20, 3]), (True, False), SHARES):
-        wanted = sum(max(1, round(share * one * two)) + biases * two for one, two in itertools.pairwise(sides))
-
-        def count(tried, biases=biases):
-            return sum((one + biases) * two for one, two in itertools.pairwise(tried))
-
-        found = widths(sides, biases, share)
-        assert found[0] == sides[0] and found[-1] == sides[-1]
-        step = sides[1] / max(sides[1:-1])
-        for other in (found[1] - 1, found[1] + 1):
-            factor = other / step / max(sides[1:-1])
-            tried = [sides[0], *(max(1, round(side * factor)) for side in sides[1:-1]), sides[-1]]
-            if other >= 1:
-                assert abs(count(found) - wanted) <= abs(count(tried) - wanted)
 
 
 def test_the_small_network_is_the_same_whenever_it_is_asked_for_and_leaves_the_dice_alone(network):
