@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from labkit.weights.base import Weight, as_weight
+from labkit.weights.base import Weight, as_weight, in_parts
 from labkit.weights.hashed import chance, check_seed
 
 
@@ -102,10 +102,15 @@ class Fastfood(Weight):
 
     def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         s, g, b = self.s(), self.g(), self.b()
-        flat = F.pad(x.reshape(-1, 1, x.shape[-1]), (0, g.shape[1] - x.shape[-1]))
-        y = transform(flat * b)  # picture, block, d
-        y = transform(y.gather(2, self.order(x.device).expand(len(y), -1, -1)) * g) * s
-        y = y.flatten(1)[:, : self.shape[0]].reshape(*x.shape[:-1], self.shape[0])
+        order = self.order(x.device)
+
+        def product(part: Tensor) -> Tensor:
+            part = F.pad(part, (0, g.shape[1] - part.shape[1]))[:, None]
+            y = transform(part * b)  # picture, block, d
+            y = transform(y.gather(2, order.expand(len(y), -1, -1)) * g) * s
+            return y.flatten(1)[:, : self.shape[0]]
+
+        y = in_parts(product, x.reshape(-1, x.shape[-1]), g.numel()).reshape(*x.shape[:-1], self.shape[0])
         return y if bias is None else y + bias
 
     def macs(self) -> int:

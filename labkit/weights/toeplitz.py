@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from labkit.weights.base import Weight, as_weight
+from labkit.weights.base import Weight, as_weight, in_parts
 from labkit.weights.spectra import Spectral, fft_macs
 
 LARGEST = 2**14  # rows: the square matrix, which a file of few numbers may ask for, then fits into a gigabyte
@@ -97,10 +97,14 @@ class ToeplitzLike(Spectral):
 
     def multiply(self, x: Tensor, g: Tensor, h: Tensor) -> Tensor:
         n = max(self.shape)
-        # A product with Z_-1 is a convolution whose second half comes back with another sign.
-        y = torch.fft.irfft(torch.fft.rfft(x, 2 * n)[:, None] * h, 2 * n)  # picture, rank, 2 n
-        y = torch.fft.rfft(y[..., :n] - y[..., n:])
-        return torch.fft.irfft((y * g).sum(1), n)[:, : self.shape[0]]
+
+        def product(part: Tensor) -> Tensor:
+            # A product with Z_-1 is a convolution whose second half comes back with another sign.
+            y = torch.fft.irfft(torch.fft.rfft(part, 2 * n)[:, None] * h, 2 * n)  # picture, rank, 2 n
+            y = torch.fft.rfft(y[..., :n] - y[..., n:])
+            return torch.fft.irfft((y * g).sum(1), n)[:, : self.shape[0]]
+
+        return in_parts(product, x, each=2 * n * len(g))
 
     def macs(self) -> int:
         rank, n = self.g.shape
