@@ -80,6 +80,7 @@ class RandomSparse(Rival):
     stores = "the entries and their positions"
     drawback = "The positions take bytes, and a row has few entries: each output sees few inputs."
     paper = "chen2015"
+    recipe = Recipe(epochs=1, learning_rate=0.1)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> Sparse:
         positions = self._positions(tuple(matrix.shape), value, torch.Generator().manual_seed(seed))

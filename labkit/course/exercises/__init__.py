@@ -2,8 +2,11 @@
 
 from labkit.course.checks import Exercise
 from labkit.course.exercises import (
+    circulant,
+    crossing,
     damage,
     disagreement,
+    first_layer,
     lowrank,
     price,
     pruning,
@@ -13,5 +16,10 @@ from labkit.course.exercises import (
     thinning,
 )
 
-FILES = (start_here, quantization, price, pruning, damage, thinning, lowrank, disagreement, sharing_ranks)
+FILES = (
+    *(start_here, quantization, price),
+    *(pruning, damage, thinning),
+    *(circulant, crossing, first_layer),
+    *(lowrank, disagreement, sharing_ranks),
+)
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}
