@@ -34,6 +34,7 @@ class BlockCirculant(Structured):
     stores = "the first column of each tile"
     drawback = "Nothing says which block size to take, and small tiles are slow: many short FFTs."
     paper = "ding2017"
+    recipe = replace(Structured.recipe, learning_rate=0.003)
     knob = Knob("block", "block size", (2, 4, 8, 16, 32, 64, 128), 8)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> BlockCirculantWeight:

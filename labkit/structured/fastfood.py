@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from labkit.structured.layerwise import Layerwise
-from labkit.train import Recipe
 from labkit.weights import Fastfood as FastfoodWeight
 from labkit.weights.fastfood import diagonals, hadamard
 
@@ -66,7 +65,6 @@ class Fastfood(Layerwise):
     stores = "three diagonals, and a seed for the permutation; sides are rounded up to powers of two"
     drawback = "Few numbers, and no dial for more. Its transform has log n passes over the memory."
     paper = "yang2015"
-    recipe = Recipe(epochs=1, learning_rate=0.1)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> FastfoodWeight:
         start, d = (

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from labkit.methods import Knob
 from labkit.structured.base import Structured, StructuredFit
-from labkit.train import Recipe
 from labkit.weights import Monarch as MonarchWeight
 
 BLOCKS = (1, 2, 4, 8, 16, 32, 64)
@@ -41,7 +40,6 @@ class Monarch(Structured):
     stores = "the blocks of two block-diagonal matrices"
     drawback = "Which outputs share a block is fixed beforehand, whatever the task."
     paper = "dao2022"
-    recipe = Recipe(epochs=1, learning_rate=0.05)
     knob = Knob("blocks", "number of blocks", BLOCKS, 16)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> MonarchWeight:

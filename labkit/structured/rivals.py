@@ -18,7 +18,6 @@ from labkit.narrower import chain, narrower
 from labkit.structured.base import Structured, StructuredFit, stored
 from labkit.structured.picture import matrix_picture
 from labkit.structured.toeplitzlike import RANKS, ToeplitzLike, paying
-from labkit.train import Recipe
 from labkit.weights import LowRank as LowRankWeight
 from labkit.weights import Sparse
 
@@ -80,7 +79,6 @@ class RandomSparse(Rival):
     stores = "the entries and their positions"
     drawback = "The positions take bytes, and a row has few entries: each output sees few inputs."
     paper = "chen2015"
-    recipe = Recipe(epochs=1, learning_rate=0.1)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> Sparse:
         positions = self._positions(tuple(matrix.shape), value, torch.Generator().manual_seed(seed))
@@ -127,7 +125,7 @@ class Narrower(Method):
     drawback = "It begins from nothing, and few neurons are all it has."
     paper = "chen2015"
     knob = KNOB
-    recipe = Recipe(epochs=1, learning_rate=0.02)
+    recipe = Structured.recipe
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> NarrowerCurve:
         if where is not None:

@@ -15,7 +15,6 @@ from torch import Tensor
 from labkit.methods import Knob
 from labkit.structured.base import Structured, StructuredFit
 from labkit.structured.displacement import nearest
-from labkit.train import Recipe
 from labkit.weights import ToeplitzLike as ToeplitzLikeWeight
 
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -39,7 +38,7 @@ class ToeplitzLike(Structured):
     stores = "2 r vectors as long as the larger side of the matrix"
     drawback = "A product takes 2 r + 2 FFTs, and nothing says which displacement suits a task."
     paper = "sindhwani2015"
-    recipe = Recipe(epochs=1, learning_rate=0.01)
+    recipe = replace(Structured.recipe, learning_rate=0.002)  # a number of h moves a whole row of products
     knob = Knob("displacement rank", "displacement rank", RANKS, 4)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> ToeplitzLikeWeight:
