@@ -62,7 +62,7 @@ def strongest(found: Series) -> Mark:
     return min(found.marks, key=lambda mark: mark.bytes)
 
 
-def half_interval(share: float) -> float:
-    """Return half of the 95 % interval, in points, of an accuracy that was measured on the test split."""
-    found = Accuracy(round(share * TEST), TEST)
+def half_interval(share: float, pictures: int = TEST) -> float:
+    """Return half of the 95 % interval, in points, of an accuracy that was measured on so many pictures."""
+    found = Accuracy(round(share * pictures), pictures)
     return 50 * (found.high - found.low)

@@ -72,7 +72,7 @@ class Panel:
         return self
 
     def look(self, view: str) -> Panel:
-        """Choose the second view: "what the method did", "code lengths", "mask", "filters" or "sensitivity"."""
+        """Choose the second view by its name: "what the method did", "mask", "filters", "displacement" and others."""
         self._loop.submit(Job(partial(self._look, among("view", view, list(VIEWS)))))
         return self
 

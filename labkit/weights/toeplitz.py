@@ -53,6 +53,17 @@ def displacement(matrix: Tensor) -> Tensor:
     return below - left
 
 
+def inner_displacement(matrix: Tensor) -> Tensor:
+    """Return M[i, j] - M[i + 1, j + 1], (out - 1, in - 1): the displacement without its border, of any matrix.
+
+    It is a part of that of the square matrix of which M is a corner, so its rank is no larger.
+
+    >>> inner_displacement(torch.tensor([[1.0, 2.0, 3.0], [4.0, 1.0, 2.0]])).tolist()
+    [[0.0, 0.0]]
+    """
+    return matrix[:-1, :-1] - matrix[1:, 1:]
+
+
 class ToeplitzLike(Spectral):
     """A matrix of displacement rank r: M = 1/2 sum_i Z_1(g_i) Z_-1(h_i), 2 n r numbers for n^2.
 

@@ -73,6 +73,13 @@ def draw(was: np.ndarray, now: np.ndarray, name: str, pixels: tuple[int, int, in
     )
 
 
+def draw_pair(was: np.ndarray, now: np.ndarray, title: str, what: str) -> Picture:
+    """Put a matrix `now` below what it `was`, on one scale of colours; `what` says what an entry is."""
+    tiles, said = _matrix(np.stack([was, now], 1))
+    text = f"{title}. The original above, now below: {said}. An entry is {what}."
+    return Picture(kind="pairs", title=title, x=said, y="", values=tiles, text=text)
+
+
 def relative_error(was: np.ndarray, now: np.ndarray) -> float:
     """Return the norm of the difference over that of the original; infinite where the original is zero.
 

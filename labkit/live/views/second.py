@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from labkit.live.result import Result, Subject
 from labkit.live.scan import Scan
-from labkit.live.views import codes, filters, mask, sensitivity
+from labkit.live.views import codes, displacement, filters, mask, sensitivity
 from labkit.live.views.picture import picture
 
-VIEWS = ("what the method did", codes.NAME, mask.NAME, filters.NAME, sensitivity.NAME)
+VIEWS = ("what the method did", codes.NAME, mask.NAME, filters.NAME, displacement.NAME, sensitivity.NAME)
 
 
 def second(view: str, subject: Subject, result: Result, split: str, scan: Callable[[], Scan]) -> dict:
@@ -20,6 +20,8 @@ def second(view: str, subject: Subject, result: Result, split: str, scan: Callab
         return mask.mask(result, subject.data.image_shape)
     if view == filters.NAME:
         return filters.filters(subject, result)
+    if view == displacement.NAME:
+        return displacement.displacements(subject, result)
     if view == sensitivity.NAME:
         return sensitivity.sensitivity(scan(), split)
     return picture(result.picture)
