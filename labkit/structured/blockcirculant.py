@@ -48,5 +48,5 @@ class BlockCirculant(Structured):
     def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
         """Powers of two, up to the first that covers the largest matrix at once."""
         side = max((max(fit.values.shape) for fit in fits.values()), default=2)
-        sizes = tuple(size for size in self.knob.values if size < 2 * side)
+        sizes = tuple(size for size in self.knob.values if size < 2 * side) or self.knob.values[:1]
         return replace(self.knob, values=sizes, start=min(self.knob.start, sizes[-1]))

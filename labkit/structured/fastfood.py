@@ -35,7 +35,7 @@ def nearest(matrix: Tensor, order: Tensor, b: Tensor, rounds: int) -> tuple[Tens
     for _ in range(rounds):
         a, r = s[:, None] * left, right * b[:columns]
         normal = (a.mT @ a) * (r @ r.mT)
-        ridge = RIDGE * normal.diagonal().mean() * torch.eye(d, dtype=v.dtype)
+        ridge = RIDGE * normal.diagonal().mean().clamp_min(1e-30) * torch.eye(d, dtype=v.dtype)
         g = torch.linalg.solve(normal + ridge, ((a.mT @ v) * r).sum(1))
         middle = (left * g) @ right
         s = _scale(v, middle * b[:columns], 1)

@@ -58,6 +58,17 @@ class Monarch(Structured):
 
     def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
         """The numbers of blocks that pay in at least one layer."""
-        most = max((fit.values.numel() / sum(fit.values.shape) for fit in fits.values()), default=2)
-        blocks = tuple(b for b in BLOCKS if b < most) or BLOCKS[:1]
+        shapes = [tuple(fit.values.shape) for fit in fits.values()]
+        blocks = (
+            tuple(b for b in BLOCKS if any(count(shape, b) < shape[0] * shape[1] for shape in shapes)) or BLOCKS[:1]
+        )
         return replace(self.knob, values=blocks, start=min(self.knob.start, blocks[-1]))
+
+
+def count(shape: tuple[int, int], b: int) -> int:
+    """Count the numbers of b blocks: b sides that are rounded up to whole blocks.
+
+    >>> count((300, 784), 4), count((9, 9), 4)
+    (4336, 96)
+    """
+    return b * sum(b * math.ceil(side / b) for side in shape)

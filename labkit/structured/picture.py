@@ -6,7 +6,7 @@ from torch import Tensor
 
 from labkit.methods import Picture
 
-CORNER = 64  # rows and columns
+CORNER = 40  # rows and columns
 
 
 def matrix_picture(name: str, matrix: Tensor, what: str, how: str, corner: int = CORNER) -> Picture:

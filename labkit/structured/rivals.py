@@ -21,7 +21,7 @@ from labkit.structured.toeplitzlike import RANKS, ToeplitzLike, paying
 from labkit.weights import LowRank as LowRankWeight
 from labkit.weights import Sparse
 
-KNOB = Knob("rank", "numbers of displacement rank", RANKS, 4)
+KNOB = Knob("rank", "numbers of displacement rank", RANKS, 8)
 
 
 def budget(shape: tuple[int, ...], rank: float) -> int:

@@ -18,7 +18,7 @@ from labkit.structured.displacement import nearest
 from labkit.weights import ToeplitzLike as ToeplitzLikeWeight
 
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16)
-ROUNDS = 5  # of alternating least squares; later ones win little, and the slider waits
+ROUNDS = 10  # of alternating least squares; later ones win little, and the slider waits
 
 
 class ToeplitzLike(Structured):
@@ -39,7 +39,7 @@ class ToeplitzLike(Structured):
     drawback = "A product takes 2 r + 2 FFTs, and nothing says which displacement suits a task."
     paper = "sindhwani2015"
     recipe = replace(Structured.recipe, learning_rate=0.002)  # a number of h moves a whole row of products
-    knob = Knob("displacement rank", "displacement rank", RANKS, 4)
+    knob = Knob("displacement rank", "displacement rank", RANKS, 8)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> ToeplitzLikeWeight:
         g, h = nearest(matrix, int(value), ROUNDS)

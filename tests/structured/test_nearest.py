@@ -11,9 +11,7 @@ import scipy.linalg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from labkit import adopt, layers
 from labkit.structured import (
     METHODS,
     RIVALS,
@@ -25,8 +23,6 @@ from labkit.structured import (
     displacement,
     fastfood,
 )
-from labkit.structured.base import stored
-from labkit.weights import Dense
 
 SIDES = st.integers(1, 9)
 SEEDS = st.integers(0, 1000)
@@ -62,6 +58,11 @@ def circulants(shape: tuple[int, int], b: int) -> list[np.ndarray]:
 def z(column: np.ndarray, f: int) -> np.ndarray:
     """Z_f: below the diagonal a Toeplitz matrix, above it f times what comes round."""
     return scipy.linalg.toeplitz(column, np.concatenate([column[:1], f * column[:0:-1]]))
+
+
+def product(g: torch.Tensor, h: torch.Tensor) -> np.ndarray:
+    """Write out 1/2 sum_i Z_1(g_i) Z_-1(h_i)."""
+    return sum(z(one.numpy(), 1) @ z(two.numpy(), -1) for one, two in zip(g, h, strict=True)) / 2
 
 
 @given(SIDES, SIDES, SEEDS)
@@ -115,13 +116,13 @@ def test_each_step_towards_a_toeplitz_like_matrix_is_a_least_squares_fit(n, rank
     matrix, given_ = drawn(n, n, seed=seed), drawn(rank, n, seed=seed + 1)
     for_g = [z(one, 1) @ z(h, -1) / 2 for h in given_ for one in np.eye(n)]
     for_h = [z(g, 1) @ z(one, -1) / 2 for g in given_ for one in np.eye(n)]
-    square, other = torch.from_numpy(matrix), torch.from_numpy(given_)
-    for basis, pair in (
-        (for_g, (displacement.solve_g(square, other), other)),
-        (for_h, (other, displacement.solve_h(square, other))),
-    ):
+    c, twist, other = displacement.cauchy(n), displacement.twisting(n), torch.from_numpy(given_)
+    wanted = 2 * displacement.to_spectrum(torch.from_numpy(matrix), twist)
+    g = torch.fft.ifft(displacement.solve(c, torch.fft.fft(other * twist).mT, wanted).mT)
+    h = torch.fft.ifft(displacement.solve(c.mT, torch.fft.fft(other + 0j).mT, wanted.mT).mT) * twist.conj()
+    for basis, pair in ((for_g, (g, other)), (for_h, (other, h))):
         left = np.linalg.norm(matrix - best(basis, matrix)[0])
-        assert np.linalg.norm(matrix - displacement.product(*pair).numpy()) == pytest.approx(left, rel=1e-4, abs=1e-4)
+        assert np.linalg.norm(matrix - product(*(one.real for one in pair))) == pytest.approx(left, rel=1e-4, abs=1e-4)
 
 
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(1, 3), SEEDS)
@@ -129,7 +130,9 @@ def test_each_step_towards_a_toeplitz_like_matrix_is_a_least_squares_fit(n, rank
 def test_no_round_takes_a_toeplitz_like_matrix_further_away(out, in_, rank, seed):
     matrix = torch.from_numpy(drawn(out, in_, seed=seed))
     pairs = [displacement.nearest(matrix, rank, rounds) for rounds in (0, 1, 2, 3, 6, 12)]
-    lost = [float((matrix - displacement.product(*pair)[:out, :in_]).norm() / matrix.norm()) for pair in pairs]
+    lost = [
+        np.linalg.norm(matrix.numpy() - product(*pair)[:out, :in_]) / np.linalg.norm(matrix.numpy()) for pair in pairs
+    ]
     assert all(after <= before + 1e-6 for before, after in itertools.pairwise(lost))
 
 
@@ -154,8 +157,8 @@ def test_a_higher_rank_keeps_more_of_any_matrix():
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
 def test_enough_rounds_find_the_corner_of_a_toeplitz_matrix(shape):
     matrix = torch.from_numpy(scipy.linalg.toeplitz(drawn(shape[0]), drawn(shape[1], seed=1)))
-    whole = displacement.product(*displacement.nearest(matrix, 2, 1000))
-    torch.testing.assert_close(whole[: shape[0], : shape[1]], matrix, rtol=0, atol=1e-3)
+    whole = product(*displacement.nearest(matrix, 2, 1000))
+    np.testing.assert_allclose(whole[: shape[0], : shape[1]], matrix, atol=1e-3)
 
 
 def test_both_factors_of_a_toeplitz_like_matrix_are_of_one_size():
@@ -163,23 +166,16 @@ def test_both_factors_of_a_toeplitz_like_matrix_are_of_one_size():
     assert weight.g().norm().item() == pytest.approx(weight.h().norm().item(), rel=1e-4)
 
 
-SINGULAR = pytest.mark.xfail(
-    strict=True, raises=torch.linalg.LinAlgError, reason="the ridge is a share of the energy, and zeros have none"
-)
-
-
-@pytest.mark.parametrize(
-    "method",
-    [
-        Circulant,
-        BlockCirculant,
-        pytest.param(ToeplitzLike, marks=SINGULAR),
-        pytest.param(Fastfood, marks=SINGULAR),
-        Monarch,
-    ],
-)
+@pytest.mark.parametrize("method", METHODS)
 def test_zeros_are_nearest_to_zeros(method):
     assert not found(method, np.zeros((5, 3)), 2).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_matrices_with_empty_rows_have_a_nearest_one(method):
+    for matrix in (np.ones((4, 4)), np.eye(1, 8).repeat(4, 0), np.vstack([np.zeros((4, 4)), drawn(4, 4)])):
+        nearest = found(method, matrix, 2)
+        assert np.isfinite(nearest).all() and np.linalg.norm(matrix - nearest) <= 1.001 * np.linalg.norm(matrix)
 
 
 @given(st.integers(1, 8), st.integers(1, 8), SEEDS)
@@ -206,53 +202,6 @@ def test_fastfood_takes_turns_in_least_squares_fits(rows, columns, seed):
 
 
 def test_a_drawn_fastfood_is_found_again():
-    matrix = draw(Fastfood, (20, 6), 0.3, seed=7)
+    weight = Fastfood("random").draw((20, 6), 1, 0.3, torch.Generator().manual_seed(7))
+    matrix = weight().detach().double().numpy()
     np.testing.assert_allclose(found(Fastfood, matrix, seed=7), matrix, atol=1e-5)
-
-
-def draw(method: type, shape: tuple[int, int], std: float, seed: int = 0, value: float = 4) -> np.ndarray:
-    weight = method("random").draw(shape, value, std, torch.Generator().manual_seed(seed))
-    return weight().detach().double().numpy()
-
-
-@pytest.mark.parametrize("method", LAYERS)
-@pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
-def test_drawn_entries_have_mean_0_and_the_standard_deviation_asked_for(method, shape):
-    draws = np.stack([draw(method, shape, 0.3, seed).ravel() for seed in range(200)])
-    for power, expected in ((1, 0), (2, 0.3**2)):
-        each = (draws**power).mean(1)
-        doubt = each.std() / len(each) ** 0.5  # the entries of one draw depend on each other, the draws do not
-        assert abs(each.mean() - expected) < 4 * doubt and doubt < 0.05 * 0.3**power
-
-
-@pytest.mark.parametrize("method", LAYERS)
-def test_the_generator_decides_what_is_drawn_and_the_deviation_scales_it(method):
-    one, again, other = (draw(method, (12, 20), 0.3, seed) for seed in (5, 5, 6))
-    assert np.array_equal(one, again) and not np.allclose(one, other)
-    np.testing.assert_allclose(draw(method, (12, 20), 0.6, 5), 2 * one, rtol=1e-4, atol=1e-6)
-
-
-def network(*widths: int) -> nn.Module:
-    torch.manual_seed(0)
-    return adopt(nn.Sequential(*(nn.Linear(*pair) for pair in itertools.pairwise(widths)))).eval()
-
-
-@pytest.mark.parametrize("method", [Circulant, Fastfood])
-def test_the_knob_counts_layers_from_the_largest_on_and_spares_the_last(method):
-    curve = method("random").prepare(network(20, 40, 64, 10))
-    assert curve.knob.values == (0, 1, 2) and curve.knob.start == 0
-    dense = [[type(layer.weight) is Dense for layer in layers.layers(curve.at(value)).values()] for value in (0, 1, 2)]
-    assert dense == [[True, True, True], [True, False, True], [False, False, True]]
-
-
-@pytest.mark.parametrize("method", DIALS)
-@pytest.mark.parametrize("widths", [(20, 40, 64, 10), (30, 7), (6, 5, 4), (784, 300, 10)])
-def test_each_step_of_a_dial_stores_less_than_the_dense_network(method, widths):
-    curve = method("random").prepare(network(*widths))
-    assert curve.knob.start in curve.knob.values and set(curve.knob.values) <= set(method.knob.values)
-    assert max(stored(curve.at(value)) for value in curve.knob.values) < stored(network(*widths))
-
-
-def test_a_higher_displacement_rank_than_pays_is_not_offered():
-    values = ToeplitzLike("random").prepare(network(20, 9, 5)).knob.values
-    assert values == (1, 2, 3, 4)  # 2 * 20 * 4 < 20 * 9 < 2 * 20 * 6
