@@ -120,7 +120,8 @@ class Circulant(Spectral):
     def signs(self, device: torch.device | str = "cpu") -> Tensor:
         """Return the signs of D, drawn when they are first asked for."""
         if self._signs is None or self._signs.device != torch.device(device):
-            self._signs = signs(self.seed, self.shape[1]).to(device)
+            with torch.inference_mode(False):  # it may first be asked for by an evaluation, then by training
+                self._signs = signs(self.seed, self.shape[1]).to(device)
         return self._signs
 
     def forward(self) -> Tensor:

@@ -15,6 +15,7 @@ from labkit.weights.hashed import chance, check_seed
 
 
 @functools.lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def hadamard(d: int) -> Tensor:
     """Return the Walsh-Hadamard matrix H (d, d), d a power of two; H H = d I.
 
@@ -88,7 +89,8 @@ class Fastfood(Weight):
     def order(self, device: torch.device | str = "cpu") -> Tensor:
         """Return the permutations (blocks, d), drawn when they are first asked for."""
         if self._order is None or self._order.device != torch.device(device):
-            self._order = orders(self.seed, *self.g.shape).to(device)
+            with torch.inference_mode(False):  # it may first be asked for by an evaluation, then by training
+                self._order = orders(self.seed, *self.g.shape).to(device)
         return self._order
 
     def forward(self) -> Tensor:

@@ -102,7 +102,8 @@ class Hashed(Weight):
     def places(self, device: torch.device | str = "cpu") -> Tensor:
         """Return `places` for this weight, found when it is first asked for: a file alone makes no memory be taken."""
         if self._places is None or self._places.device != torch.device(device):
-            self._places = places(self.seed, self.values.shape[0], math.prod(self.shape)).to(device)
+            with torch.inference_mode(False):  # it may first be asked for by an evaluation, then by training
+                self._places = places(self.seed, self.values.shape[0], math.prod(self.shape)).to(device)
         return self._places
 
     def forward(self) -> Tensor:
