@@ -7,17 +7,23 @@ from hypothesis import strategies as st
 from labkit.weights import (
     CP,
     Affine,
+    BlockCirculant,
+    Circulant,
     Codebook,
     Dense,
+    Fastfood,
     Hashed,
     LowRank,
+    Monarch,
     Separable,
     Signs,
     Sparse,
     TensorTrain,
+    ToeplitzLike,
     Tucker2,
     Weight,
 )
+from labkit.weights.fastfood import diagonals
 
 
 def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
@@ -28,6 +34,7 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         kinds += ["affine", "codebook", "hashed", "signs", "sparse"]
         kinds += ["lowrank", "tensortrain"] if len(shape) >= 2 else []
         kinds += ["cp", "separable", "tucker2"] if len(shape) == 4 else []
+        kinds += ["structured"] if len(shape) == 2 else []
     kind = kinds[random.randint(len(kinds))]
     if kind == "affine":
         codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
@@ -58,6 +65,8 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         (out, inside, height, width), rank = shape, random.randint(1, 4)
         horizontal = random_weight(random, (out, rank, width), depth - 1)
         return Separable(horizontal, random_weight(random, (rank, inside, height), depth - 1))
+    if kind == "structured":
+        return structured(random, shape, depth)
     if kind == "tensortrain":
         rows, columns = digits(random, shape[0]), digits(random, size // shape[0])
         ranks = (1, random.randint(1, 4), random.randint(1, 4), 1)
@@ -69,6 +78,28 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         return Tucker2(u, random_weight(random, (most, least, *kernel), depth - 1), v)
     values = random.randn(*shape).astype(np.float32)
     return Dense(torch.from_numpy(values.astype(np.float16).astype(np.float32) if random.rand() < 0.3 else values))
+
+
+def structured(random: np.random.RandomState, shape: tuple[int, int], depth: int) -> Weight:
+    """Draw a structured matrix whose numbers are Weights."""
+    (out, in_), kind, seed = shape, random.randint(5), random.randint(100)
+
+    def part(*sides: int) -> Weight:
+        return random_weight(random, sides, depth - 1)
+
+    if kind == 0:
+        return Circulant(part(-(-out // in_), in_), seed, shape)
+    if kind == 1:
+        b = random.randint(1, 9)
+        return BlockCirculant(part(-(-out // b), -(-in_ // b), b), shape)
+    if kind == 2:
+        rank = random.randint(1, 4)
+        return ToeplitzLike(part(rank, max(shape)), part(rank, max(shape)), shape)
+    if kind == 3:
+        return Fastfood(*(part(*diagonals(*shape)) for _ in range(3)), seed, shape)
+    # Blocks that are covered whole: 1, the side itself, or a side that halves.
+    k, j = (side if random.rand() < 0.5 else 1 for side in (in_, out))
+    return Monarch(part(k, j, in_ // k), part(j, out // j, k), shape)
 
 
 def digits(random: np.random.RandomState, side: int) -> tuple[int, int, int]:

@@ -6,7 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from labkit.weights import Affine, Chain, Codebook, Dense, LowRank, Signs, Sparse, TensorTrain, Weight, as_weight
+from labkit.weights import (
+    Affine,
+    Chain,
+    Codebook,
+    Dense,
+    Fastfood,
+    LowRank,
+    Monarch,
+    Signs,
+    Sparse,
+    TensorTrain,
+    ToeplitzLike,
+    Weight,
+    as_weight,
+)
 from tests.compositions import weights
 
 
@@ -54,7 +68,8 @@ def test_select_returns_the_rows_or_columns_and_stays_a_weight_that_is_made_agai
     selected = weight.select(torch.tensor(picked), dim)
     expected = weight().index_select(dim, torch.tensor(picked))
     # What is computed as a product may be summed in another order.
-    exact = not any(isinstance(part, Chain | TensorTrain) for part in weight.modules())
+    products = Chain | TensorTrain | ToeplitzLike | Fastfood | Monarch
+    exact = not any(isinstance(part, products) for part in weight.modules())
     assert selected.shape == expected.shape
     assert torch.allclose(selected(), expected, rtol=0, atol=0 if exact else 1e-4)
     assert torch.equal(rebuilt(selected)(), selected())

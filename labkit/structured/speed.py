@@ -103,7 +103,7 @@ def square(structure: str, n: int) -> Weight:
     generator = torch.Generator().manual_seed(0)
     weight = method("random").draw((n, n), value(n), n**-0.5, generator).requires_grad_(False)
     for numbers in weight.parameters():  # as after training: no two alike, or the file would be smaller
-        numbers += 0.01 * numbers.std().nan_to_num(1) * torch.randn(numbers.shape, generator=generator)
+        numbers *= 1 + 0.01 * torch.randn(numbers.shape, generator=generator)
     return weight.frozen()
 
 
