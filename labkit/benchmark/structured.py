@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labkit import storage, zoo
 from labkit.benchmark import catalogue, published, results
 from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, said
@@ -12,6 +14,7 @@ from labkit.table import Cell, Table
 
 NOISE, NOISE_PICTURES = "structured_noise", 50_000
 RANKS = (1, 2, 3, 4)
+NETWORK = "LeNet-300-100"
 TOEPLITZ, LOW_RANK = "structured.ToeplitzLike", "structured.LowRank"
 # Rows that a rank orders: the published name, and our method.
 RANKED = (
@@ -107,9 +110,10 @@ def fastfood() -> Table:
 
 def equal_parameters() -> Table:
     """Say how accurate LeNet-300-100 is with each structure, by the numbers that it stores."""
-    found = sorted(marks("structured_trained"), key=lambda pair: _parameters(pair[0], "structured_trained"))
-    dense = zoo.load("LeNet-300-100")
-    share = zoo.card("LeNet-300-100", "FashionMNIST")["accuracy"]["test"]
+    found = [pair for pair in marks("structured_trained") if pair[0].network == NETWORK]
+    found.sort(key=lambda pair: _parameters(pair[0], "structured_trained"))
+    dense = zoo.load(NETWORK)
+    share = zoo.card(NETWORK, "FashionMNIST")["accuracy"]["test"]
     rows = [[_name(point), *_sizes(point, mark), accuracy(mark)] for point, mark in found]
     whole = (f"{zoo.parameters(dense):,}", ""), (f"{storage.size(dense).total:,} bytes", "")
     rows.append([("dense", ""), *whole, (f"{100 * share:.2f} %", "")])
@@ -117,7 +121,7 @@ def equal_parameters() -> Table:
         "Test accuracy on Fashion-MNIST, from the nearest structured matrices after three epochs; in brackets the "
         "range of the seeds. Sorted by the numbers stored, biases and the dense last layer included."
     )
-    columns = ("LeNet-300-100", "numbers", "file", "accuracy")
+    columns = (NETWORK, "numbers", "file", "accuracy")
     return Table("The constraint biases the model: accuracy by structure and size", columns, rows, note)
 
 
@@ -134,7 +138,7 @@ def _parameters(point: Point, sweep: str) -> int:
     return next(
         entry.result["parameters"]
         for entry in results.read(sweep)
-        if entry.result and (entry.point.method, entry.point.value) == (point.method, point.value)
+        if entry.result and replace(entry.point, seed=0).key == point.key
     )
 
 

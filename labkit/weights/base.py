@@ -69,8 +69,8 @@ class Weight(nn.Module):
 
     def frozen(self) -> Weight:
         """Return a Weight that computes the same, after all that a picture has no part in was computed once."""
-        inside = {name: Dense(part()) if isinstance(part, Weight) else part for name, part in self.arguments().items()}
-        return type(self)(**inside)
+        parts = self.arguments().items()
+        return type(self)(**{name: Dense(one().detach()) if isinstance(one, Weight) else one for name, one in parts})
 
     def take(self, positions: Tensor) -> Weight:
         """Return the numbers at some flat positions as a Weight of their own, shape (positions,)."""

@@ -34,7 +34,9 @@ def shift(n: int, f: float) -> Tensor:
     >>> shift(3, -1).int().tolist()
     [[0, 0, -1], [1, 0, 0], [0, 1, 0]]
     """
-    return f_circulant(torch.eye(n)[1 % n], f)
+    z = torch.diag(torch.ones(n - 1), -1)
+    z[0, -1] = f
+    return z
 
 
 def displacement(matrix: Tensor) -> Tensor:

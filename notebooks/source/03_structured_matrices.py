@@ -94,7 +94,8 @@ check("circulant gradient", circulant_gradient)
 # Below, one layer alone. Choose **displacement** above the picture: what is its rank before and after?
 
 # %% name="one-layer"
-explore("LeNet-300-100", [ToeplitzLike(), BlockCirculant(), Monarch(), Fastfood()], where="fc1").look("displacement")
+methods = [ToeplitzLike(), BlockCirculant(), Monarch(), Fastfood()]
+explore("LeNet-300-100", methods, where="fc1").look("displacement")
 
 # %% [markdown] name="time"
 # ## From which size on is it faster?
@@ -151,7 +152,8 @@ for method in (ToeplitzLike(), LowRank(), RandomSparse(), Narrower()):
 # %% name="search"
 from labkit.course import rank_structures
 
-ranking = rank_structures([*(method() for method in METHODS), LowRank(), RandomSparse()], "fc1", budget=8_000)
+methods = [*(method() for method in METHODS), LowRank(), RandomSparse()]
+ranking = rank_structures(methods, "fc1", budget=8_000)
 
 # %% [markdown] name="exercise-budget"
 # ## Exercise: a first layer within 16 KB
