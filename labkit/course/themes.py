@@ -39,7 +39,7 @@ THEMES = (
         (
             Leaf("01", "Quantization and binarization", "fewer bits for each weight, few shared values", "bits"),
             Leaf("02", "Pruning and sharing", "drop the weights that the output hardly feels", "sparsity"),
-            Leaf("03", "Structured matrices", "one short vector makes a whole matrix"),
+            Leaf("03", "Structured matrices", "one short vector makes a whole matrix", "structure"),
         ),
     ),
     Theme(

@@ -106,3 +106,27 @@ def test_layers_share_one_budget_by_four_rules(lab, page):
         tab.wait_for_selector(".lk-plot-picture[aria-label*='relative error']")
         assert tab.locator(".lk-alert").last.is_hidden()
         page.screenshot_of("notebook-04-budgets")
+
+
+def test_structures_show_their_matrix_and_its_displacement(lab, page):
+    with panel_of(lab, page, "03", ["panel", "one-layer"], "displacement rank 8") as tab:
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='the displacement had rank 299, now 8']")
+        tab.locator(RANGE).last.press("ArrowLeft")
+        tab.wait_for_function(SAID, arg="displacement rank 6")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='now 6']")
+        tab.get_by_label("method").last.select_option("Block-circulant")
+        tab.get_by_label("second view").last.select_option("what the method did")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='numbers for 235,200']")
+        assert tab.locator(".lk-alert").last.is_hidden()
+        page.screenshot_of("notebook-03-structures")
+
+
+def test_time_against_n_fills_in_while_one_watches(lab, page):
+    source = "from labkit.course import against_n\nresults = against_n(budget_s=5, sizes=(64, 128, 256))"
+    notebook = page.open_notebook(lab, lab.write("against_n.ipynb", source))
+    notebook.run()
+    page.tab.wait_for_selector("svg[role=img] >> text=Time with 256 inputs")
+    shown = page.tab.locator("svg[role=img]").last
+    assert shown.locator("polyline").count() == 4 * 8
+    page.screenshot_of("notebook-03-against-n")
+    notebook.close()
