@@ -117,7 +117,7 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     if name not in NAMES:
         raise ValueError(f"data set {name!r} is unknown: choose one of {', '.join(NAMES)}")
     if name == NOISY:
-        return _with_noise(load("MNIST", root))
+        return noise.variant(load("MNIST", root), NOISY)
     if name in SHIPPED:
         _extract(name, Path(root) / name / "raw")
         whole, test, classes = _read(name, Path(root), download=False)
@@ -126,18 +126,6 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     train, validation = split_off(whole, VALIDATION)
     mean, std = PIXELS[name]
     return Data(name, classes, train, validation, test, mean, std)
-
-
-def _with_noise(plain: Data, seed: int = 0) -> Data:
-    """Make the variant of MNIST with noise, out of the pictures of all splits."""
-    splits = plain.train, plain.validation, plain.test
-    whole = Split(*(torch.cat([getattr(split, part) for split in splits]) for part in ("images", "labels")))
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(whole)))[: sum(noise.SIZES)]
-    chosen = whole.take(order)
-    parts = Split(noise.behind(chosen.images, seed), chosen.labels)
-    train, validation, test = (parts.take(part) for part in torch.arange(len(order)).split(noise.SIZES))
-    pixels = train.images.float() / 255
-    return Data(NOISY, plain.classes, train, validation, test, (float(pixels.mean()),), (float(pixels.std()),))
 
 
 def split_off(whole: Split, count: int, seed: int = 0) -> tuple[Split, Split]:

@@ -32,7 +32,7 @@ def draw(found: list[Timed]) -> Drawing:
     names = [DENSE, *(name for name in STRUCTURES if any(one.structure == name for one in found))]
     boxes = [(20, 60), (40 + SIDE, 60), (20, 80 + TALL), (40 + SIDE, 80 + TALL)]
     shown = [
-        ("Numbers stored", "numbers", [_line(found, name, batches[0], "numbers") for name in names]),
+        ("The layer's file, 4 bytes a number", "bytes", [_line(found, name, batches[0], "bytes") for name in names]),
         (
             "Multiplications for one input",
             "multiplications",

@@ -8,6 +8,8 @@ win it back. Training from the beginning starts from random numbers of the right
 
 from __future__ import annotations
 
+import copy
+import threading
 from dataclasses import dataclass, field
 
 import torch
@@ -85,12 +87,14 @@ class StructuredFit:
     values: Tensor
     seed: int
     _found: dict[float, Weight] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # two threads may ask for one value
 
     def structured(self, value: float) -> Weight:
-        """Return the structured matrix at a value, computed when it is first asked for."""
-        if value not in self._found:
-            self._found[value] = self._make(value)
-        return self._found[value]
+        """Return the structured matrix at a value, computed when it is first asked for; each time a copy."""
+        with self._lock:
+            if value not in self._found:
+                self._found[value] = self._make(value)
+            return copy.deepcopy(self._found[value])
 
     def _make(self, value: float) -> Weight:
         if self.method.start == "nearest":

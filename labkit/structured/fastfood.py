@@ -63,14 +63,12 @@ class Fastfood(Layerwise):
     )
     equation = r"W = S H G \Pi H B, \quad 3 \text{ numbers for each of } n \text{ outputs}"
     stores = "three diagonals, and a seed for the permutation; sides are rounded up to powers of two"
-    drawback = "Few numbers, and no dial for more. Its transform has log n passes over the memory."
+    drawback = "Few numbers, and no dial for more; a side that is no power of two is filled up with zeros."
     paper = "yang2015"
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> FastfoodWeight:
-        start, d = (
-            self._start(tuple(matrix.shape), 1.0, torch.Generator().manual_seed(seed)),
-            diagonals(*matrix.shape)[1],
-        )
+        start = self._start(tuple(matrix.shape), 1.0, torch.Generator().manual_seed(seed))
+        d = start.b.shape[1]
         parts = zip(matrix.split(d), start.order(), start.b(), strict=True)
         found = [nearest(block, order, b.detach(), ROUNDS) for block, order, b in parts]
         s, g, b = (torch.stack(one).float() for one in zip(*found, strict=True))

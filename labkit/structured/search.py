@@ -8,7 +8,6 @@ goes into the best (Jamieson 2016).
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -61,8 +60,7 @@ def candidates(model: nn.Module, layer: str, budget: int, methods: Sequence[Meth
         fitting = [value for value, numbers in sizes.items() if numbers <= budget]
         if fitting:
             value = max(fitting, key=lambda value: sizes[value])
-            network = copy.deepcopy(method.prepare(model, where=layer).at(value))
-            found.append(Candidate(method, value, sizes[value], network))
+            found.append(Candidate(method, value, sizes[value], method.prepare(model, where=layer).at(value)))
     if not found:
         raise ValueError(f"no structure stores at most {budget:,} numbers in {layer}: give a larger budget")
     return found

@@ -131,7 +131,14 @@ def test_time_against_n_is_drawn_and_said():
     words = ElementTree.fromstring(shown.svg).find("{http://www.w3.org/2000/svg}title").text
     assert words == shown.words and "Batch 1, faster than dense: circulant: " in words and "n = 128" in words
     assert all(
-        name in shown.svg for name in ("dense", "circulant", "Fastfood", "Numbers stored", "Time with 256 inputs")
+        name in shown.svg
+        for name in (
+            "dense",
+            "circulant",
+            "Fastfood",
+            "The layer&#x27;s file, 4 bytes a number",
+            "Time with 256 inputs",
+        )
     )
     assert growth.draw(found[:1]).words.startswith("Time of products")
 
