@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from labkit.benchmark import spec
-from labkit.benchmark.catalogue import method
+from labkit.benchmark.catalogue import method, sections
 from labkit.benchmark.run import recipe
 from labkit.train import Recipe
 
@@ -91,7 +91,7 @@ MISTAKES = {
     "true": (RUN.replace("[2]", "[true]"), "values has True, which is no number"),
     "nan": (RUN.replace("[2]", "[nan]").replace("quantization.KMeans", "lowrank.SVD"), "values has nan"),
     "method": (RUN.replace("KMeans", "KMedians"), "'quantization.KMedians' is unknown: quantization has q"),
-    "section": (RUN.replace("quantization.KMeans", "os.system"), "one of quantization, pruning, lowrank"),
+    "section": (RUN.replace("quantization.KMeans", "os.system"), f"one of {', '.join(sections())}"),
     "module": (RUN.replace("quantization.KMeans", "quantization.kmeans.KMeans"), "is unknown"),
     "argument": (method_with("quantization.KMeans", "x = 1"), "not take"),
     "scope": (method_with("pruning.Magnitude", "scope = 'x'"), "scope is 'x'"),
