@@ -133,13 +133,15 @@ def gridded(model, reach, bits=16):
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_a_folded_network_rounds_what_its_layers_read(name):
+    torch.manual_seed(0)
     model = layers.adopt(shaken(zoo.build(name)))
     fine = gridded(model, 0.6)
     net, sources = fold(fine)
     assert all(source.grid.numbers == fine.get_submodule(source.path).grid.numbers for source in sources)
     expected = fine(pictures())
-    close(net(pictures()), expected)
-    close(deployed(fine)(pictures()), expected)
+    # Half way between two of the grid's points, the last bit decides where a number goes.
+    close(net(pictures()), expected, 1e-3)
+    close(deployed(fine)(pictures()), expected, 1e-3)
     assert (expected - model(pictures())).abs().max() > 0.05 * expected.abs().max()
     assert name not in ("LeNet-5", "VGG") or any(isinstance(module, HalvingPool) for module in net.modules())
 

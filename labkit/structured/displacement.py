@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from labkit.weights.toeplitz import displacement
 
 RIDGE = 1e-10  # times the mean energy: two terms may be alike
+MORE, ITERATIONS = 8, 3  # of the subspace iteration: directions more than the rank, and rounds
 
 
 def nearest(matrix: Tensor, rank: int, rounds: int) -> tuple[Tensor, Tensor]:
@@ -77,9 +78,23 @@ def truncated(square: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 
     The nearest displacement is not that of the nearest matrix, but a place to start from.
     """
-    u, s, v = torch.linalg.svd(displacement(square))
-    root = s[:rank].sqrt()[:, None]
-    return root * u.mT[:rank], (root * v[:rank]).flip(1)
+    u, s, v = leading(displacement(square), rank)
+    root = s.sqrt()[:, None]
+    return root * u.mT, (root * v).flip(1)
+
+
+def leading(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return about the first `rank` singular vectors and values, by subspace iteration, the same whenever it is asked.
+
+    u (n, rank), s (rank,), v (rank, n). For a matrix of at most this rank it is exact. A whole SVD would take longer
+    than all that follows.
+    """
+    random = torch.randn(len(matrix), rank + MORE, generator=torch.Generator().manual_seed(0), dtype=matrix.dtype)
+    basis = torch.linalg.qr(matrix @ random).Q
+    for _ in range(ITERATIONS):
+        basis = torch.linalg.qr(matrix @ (matrix.mT @ basis)).Q
+    u, s, v = torch.linalg.svd(basis.mT @ matrix, full_matrices=False)
+    return basis @ u[:, :rank], s[:rank], v[:rank]
 
 
 def solve(c: Tensor, known: Tensor, wanted: Tensor) -> Tensor:
