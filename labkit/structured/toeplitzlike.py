@@ -38,7 +38,7 @@ class ToeplitzLike(Structured):
     stores = "2 r vectors as long as the larger side of the matrix"
     drawback = "A product takes 2 r + 2 FFTs, and nothing says which displacement suits a task."
     paper = "sindhwani2015"
-    recipe = replace(Structured.recipe, learning_rate=0.002)  # a number of h moves a whole row of products
+    recipe = replace(Structured.recipe, learning_rate=0.0005)  # a number of g or h acts on n entries, r at once
     knob = Knob("displacement rank", "displacement rank", RANKS, 8)
 
     def nearest(self, matrix: Tensor, value: float, seed: int) -> ToeplitzLikeWeight:
