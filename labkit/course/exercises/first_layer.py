@@ -44,7 +44,7 @@ def first_layer(choose: Callable[[], tuple[Method, float]]) -> str:
         )
     return (
         f"{method.title} at {value:g}: {LAYER} in {takes:,} bytes, {original / takes:.0f} times fewer, and "
-        f"{100 * share:.1f} % right after {EPOCHS} epochs. Try LowRank(), 2 beside it, of about as many bytes."
+        f"{100 * share:.1f} % right after {EPOCHS} epochs. Try LowRank(), 2 as well: it fits too."
     )
 
 
