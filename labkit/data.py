@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit import noise
 from labkit._torchvision import torchvision
 from labkit.files import write
 
@@ -117,6 +116,8 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     if name not in NAMES:
         raise ValueError(f"data set {name!r} is unknown: choose one of {', '.join(NAMES)}")
     if name == NOISY:
+        from labkit import noise  # now, since the parts of SciPy that it needs are slow to import
+
         return noise.variant(load("MNIST", root), NOISY)
     if name in SHIPPED:
         _extract(name, Path(root) / name / "raw")

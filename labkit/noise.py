@@ -11,7 +11,6 @@ layer has the validation accuracy (81, 77, 69 and 70 %) nearest to that of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -63,11 +62,11 @@ def behind(images: Tensor, seed: int = 0, width: float = WIDTH) -> Tensor:
     >>> behind(torch.full((2, 1, 28, 28), 255, dtype=torch.uint8)).min().item()
     255
     """
-    return torch.cat([torch.maximum(part, noise) for part, noise in _pairs(images, seed, width)])
-
-
-def _pairs(images: Tensor, seed: int, width: float) -> Iterator[tuple[Tensor, Tensor]]:
     random = np.random.RandomState(seed)
-    for part in images.split(PART):
-        grey = 255 * ndtr(smooth(random.standard_normal((len(part), *part.shape[2:])), width))
-        yield part, torch.from_numpy(grey.round().astype(np.uint8)).unsqueeze(1)
+    return torch.cat([torch.maximum(part, _grey(random, part, width)) for part in images.split(PART)])
+
+
+def _grey(random: np.random.RandomState, like: Tensor, width: float) -> Tensor:
+    """Draw pictures of nothing but noise, as many and as large as others."""
+    noise = 255 * ndtr(smooth(random.standard_normal((len(like), *like.shape[2:])), width))
+    return torch.from_numpy(noise.round().astype(np.uint8)).unsqueeze(1)

@@ -72,20 +72,11 @@ def test_gradients_by_finite_differences(kind):
 
     def product(x, *numbers):
         return torch.func.functional_call(
-            _Product(weight), {f"weight.{n}": v for n, v in zip(names, numbers, strict=True)}, x
+            Linear(weight), {f"weight.{n}": v for n, v in zip(names, numbers, strict=True)}, x
         )
 
     given_ = [drawn(2, 7).requires_grad_(), *(p.detach().requires_grad_() for p in weight.parameters())]
     assert torch.autograd.gradcheck(product, given_)
-
-
-class _Product(torch.nn.Module):
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, x):
-        return self.weight.linear(x)
 
 
 @pytest.mark.parametrize(("out", "d"), [(3, 5), (5, 5), (7, 5), (12, 4), (1, 1)])

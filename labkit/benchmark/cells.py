@@ -37,6 +37,12 @@ def marks(sweep: str) -> list[tuple[Point, Mark]]:
     ]
 
 
+def parameters(sweep: str) -> dict[str, int]:
+    """Return how many numbers the networks of a sweep store, by the key of the point as of seed 0."""
+    found = (entry for entry in results.read(sweep) if entry.result)
+    return {replace(entry.point, seed=0).key: entry.result["parameters"] for entry in found}
+
+
 def epochs_of(point: Point) -> int:
     """Return for how many epochs a point was trained; 0 where it was not."""
     return 0 if point.train is None else Recipe(**point.train).epochs

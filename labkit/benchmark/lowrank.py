@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 from torch import nn
 
 from labkit import storage, zoo
 from labkit.benchmark import catalogue, published, results
-from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, said
+from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, parameters, said
 from labkit.benchmark.point import Point
 from labkit.benchmark.report import NETWORKS, NOTHING, TEST, half_interval
 from labkit.benchmark.results import Mark
@@ -100,7 +99,7 @@ def tucker() -> Table:
     theirs = (stated.shown("baseline_percent"), ""), (stated.shown(), ""), (f"{TUCKER_NUMBERS:,} [{stated.trust}]", "")
     rows = [[("Tucker-2, Wang 2018", ""), *theirs, (stated.shown("ratio"), "")]]
     before = (f"{100 * (1 - zoo.card('LeNet-5', 'MNIST', 'plain')['accuracy']['test']):.2f} %", "")
-    whole, kept = zoo.parameters(zoo.build("LeNet-5")), _parameters("lowrank_tucker")
+    whole, kept = zoo.parameters(zoo.build("LeNet-5")), parameters("lowrank_tucker")
     found = marks("lowrank_tucker")
     for point, mark in found:
         numbers = kept[point.key]
@@ -134,9 +133,3 @@ def retraining() -> Table:
     note = "Test accuracy on Fashion-MNIST; in brackets the range of the seeds, which only training has."
     columns = ("network", "before", *(f"{count} epoch{'s' if count != 1 else ''}" for count in EPOCHS))
     return Table("What training brings back of a low rank", columns, rows, note)
-
-
-def _parameters(sweep: str) -> dict[str, int]:
-    """Return how many numbers the networks of a sweep store, by the key of the point as of seed 0."""
-    found = (entry for entry in results.read(sweep) if entry.result)
-    return {replace(entry.point, seed=0).key: entry.result["parameters"] for entry in found}

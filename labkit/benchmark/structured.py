@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from labkit import storage, zoo
+from labkit import references, storage, zoo
 from labkit.benchmark import catalogue, published, results
-from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, said
+from labkit.benchmark.cells import NOT_STATED, accuracy, epochs_of, error, marks, parameters, said
 from labkit.benchmark.point import Point
 from labkit.benchmark.report import NOTHING, half_interval
 from labkit.benchmark.results import Mark
@@ -53,7 +51,7 @@ def noise() -> Table:
             rows.append([(f"{_title(method)}, ours", ""), *cells, ("", "")])
     for paper, name, ours in SINGLE:
         (stated,) = published.rows(paper=paper, method=name, data=THEIRS)
-        rows.append([(f"{name}, {_surname(paper)}", ""), *[("", "")] * len(RANKS), _share(stated)])
+        rows.append([(f"{name}, {references.short(paper)}", ""), *[("", "")] * len(RANKS), _share(stated)])
         if ours:
             title = "Dense" if ours[1] == 0 else _title(ours[0])
             rows.append([(f"{title}, ours", ""), *[("", "")] * len(RANKS), accuracy(found.get(ours))])
@@ -93,11 +91,10 @@ def fastfood() -> Table:
     rows = []
     for row in published.rows(paper="yang2015"):
         rows.append([(f"{row.method}, Yang 2015", ""), (row.shown("error_percent"), ""), NOT_STATED, NOT_STATED])
-    found = marks("structured_lenet5")
+    found, kept = marks("structured_lenet5"), parameters("structured_lenet5")
     for point, mark in found:
         title = "Dense" if point.value == 0 else f"{_title(point.method)} as fc1"
-        sizes = (f"{_parameters(point, 'structured_lenet5'):,}", ""), (f"{mark.bytes:,.0f} bytes", "")
-        rows.append([(f"{title}, ours", f"{epochs_of(point)} epochs"), error(mark), *sizes])
+        rows.append([(f"{title}, ours", f"{epochs_of(point)} epochs"), error(mark), *_sizes(point, mark, kept)])
     if not found:
         rows.append([("LeNet-5, ours", ""), NOTHING, NOTHING, NOTHING])
     note = (
@@ -111,10 +108,14 @@ def fastfood() -> Table:
 def equal_parameters() -> Table:
     """Say how accurate LeNet-300-100 is with each structure, by the numbers that it stores."""
     found = [pair for pair in marks("structured_trained") if pair[0].network == NETWORK]
-    found.sort(key=lambda pair: _parameters(pair[0], "structured_trained"))
+    kept = parameters("structured_trained")
+    found.sort(key=lambda pair: kept[pair[0].key])
     dense = zoo.load(NETWORK)
     share = zoo.card(NETWORK, "FashionMNIST")["accuracy"]["test"]
-    rows = [[_name(point), *_sizes(point, mark), accuracy(mark)] for point, mark in found]
+    rows = [
+        [(f"{_title(point.method)}, {point.value:g}", ""), *_sizes(point, mark, kept), accuracy(mark)]
+        for point, mark in found
+    ]
     whole = (f"{zoo.parameters(dense):,}", ""), (f"{storage.size(dense).total:,} bytes", "")
     rows.append([("dense", ""), *whole, (f"{100 * share:.2f} %", "")])
     note = (
@@ -125,21 +126,9 @@ def equal_parameters() -> Table:
     return Table("The constraint biases the model: accuracy by structure and size", columns, rows, note)
 
 
-def _name(point: Point) -> Cell:
-    return f"{_title(point.method)}, {point.value:g}", ""
-
-
-def _sizes(point: Point, mark: Mark) -> tuple[Cell, Cell]:
-    return (f"{_parameters(point, 'structured_trained'):,}", ""), (f"{mark.bytes:,.0f} bytes", "")
-
-
-def _parameters(point: Point, sweep: str) -> int:
-    """Return how many numbers the network of a point stores, the same for all seeds."""
-    return next(
-        entry.result["parameters"]
-        for entry in results.read(sweep)
-        if entry.result and replace(entry.point, seed=0).key == point.key
-    )
+def _sizes(point: Point, mark: Mark, kept: dict[str, int]) -> tuple[Cell, Cell]:
+    """Show how many numbers a network stores, and the bytes of its file."""
+    return (f"{kept[point.key]:,}", ""), (f"{mark.bytes:,.0f} bytes", "")
 
 
 def _title(method: str) -> str:
@@ -148,7 +137,3 @@ def _title(method: str) -> str:
 
 def _share(row: published.Published) -> Cell:
     return f"{100 - row.error_percent:.1f} % [{row.trust}]", ""
-
-
-def _surname(paper: str) -> str:
-    return f"{paper[:-4].title()} {paper[-4:]}"

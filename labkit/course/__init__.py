@@ -5,8 +5,6 @@
 
 from labkit.course.checks import check, hint
 from labkit.course.controls import shuffled
-from labkit.course.growth import against_n
-from labkit.course.ranking import rank_structures
 from labkit.course.themes import survey_map
 
-__all__ = ["against_n", "check", "hint", "rank_structures", "shuffled", "survey_map"]
+__all__ = ["check", "hint", "shuffled", "survey_map"]

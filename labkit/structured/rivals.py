@@ -9,6 +9,8 @@ The file of a sparse layer holds the positions too, so at equal numbers it is th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -99,7 +101,7 @@ class NarrowerCurve(Curve):
     """Small untrained networks, of as many numbers as a network with Toeplitz-like layers has."""
 
     def __init__(self, method: Method, model: nn.Module, like: Curve, seed: int):
-        super().__init__(method, model, Knob("rank", KNOB.label, like.knob.values, like.knob.start))
+        super().__init__(method, model, replace(KNOB, values=like.knob.values, start=like.knob.start))
         chain(model)  # refuse another network now
         self.like, self.seed = like, seed
 

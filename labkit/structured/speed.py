@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,7 +26,7 @@ from labkit.structured.monarch import Monarch
 from labkit.structured.rivals import LowRank
 from labkit.structured.toeplitzlike import ToeplitzLike
 from labkit.threads import threads
-from labkit.weights import Weight
+from labkit.weights import Dense, Weight
 
 SIZES = tuple(2**power for power in range(6, 14))
 BATCHES = (1, 256)
@@ -92,8 +93,13 @@ def against_n(
             return
         weights = {name: square(name, n) for name in structures}
         dense = torch.randn(n, n, generator=torch.Generator().manual_seed(0)).div_(n**0.5)  # 8192 takes 268 MB: no copy
+        about = {name: _paper(n, weight) for name, weight in ((DENSE, None), *weights.items())}
         for batch in batches:
-            yield from _timed(dense, weights, batch, rounds, clock, budget_s / (len(sizes) * len(batches)))
+            times = _times(dense, weights, batch, rounds, clock, budget_s / (len(sizes) * len(batches)))
+            *columns, again = times.T
+            for name, seconds in zip(about, columns, strict=True):
+                found = ratio_of(columns[0], again, again if name == DENSE else seconds)
+                yield Timed(name, n, batch, *about[name], float(np.median(seconds)), found)
         took = clock() - begin
 
 
@@ -107,25 +113,20 @@ def square(structure: str, n: int) -> Weight:
     return weight.frozen()
 
 
-def _timed(
+def _times(
     dense: Tensor, weights: dict[str, Weight], batch: int, rounds: int, clock: Clock, budget_s: float
-) -> Iterator[Timed]:
-    n = len(dense)
-    x = torch.randn(batch, n, generator=torch.Generator().manual_seed(1))
+) -> np.ndarray:
+    """Return the seconds of a product with the dense matrix, each weight and the dense one again, taking turns."""
+    x = torch.randn(batch, len(dense), generator=torch.Generator().manual_seed(1))
     products = [lambda: F.linear(x, dense), *(lambda weight=weight: weight.linear(x) for weight in weights.values())]
     with threads(1), torch.inference_mode():
-        times = in_turns([*products, products[0]], rounds, clock, budget_s=budget_s)
-    *columns, again = times.T
-    for index, (name, seconds) in enumerate(zip((DENSE, *weights), columns, strict=True)):
-        other = again if index == 0 else seconds
-        about = _paper(n, weights.get(name))
-        yield Timed(name, n, batch, *about, float(torch.tensor(seconds).median()), ratio_of(columns[0], again, other))
+        return in_turns([*products, products[0]], rounds, clock, budget_s=budget_s)
 
 
 def _paper(n: int, weight: Weight | None) -> tuple[int, int, int]:
     """Return the numbers, the bytes of the file and the multiplications of a layer; None stands for the dense one."""
     if weight is None:  # its file is not made, since at the largest size that takes seconds
-        small = storage.size(nn.Sequential(Linear(square("low rank, r = 4", 2))))
+        small = storage.size(nn.Sequential(Linear(Dense(torch.zeros(2, 2)))))
         return n * n, 4 * n * n + small.parts[storage.STRUCTURE], n * n
     return stored(weight), storage.size(nn.Sequential(Linear(weight))).total, weight.macs()
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from labkit.weights.base import Weight, as_weight, in_parts
+from labkit.weights.circulant import circulant
 from labkit.weights.spectra import Spectral, fft_macs
 
 LARGEST = 2**14  # rows: the square matrix, which a file of few numbers may ask for, then fits into a gigabyte
@@ -21,11 +22,9 @@ def f_circulant(column: Tensor, f: float) -> Tensor:
     >>> f_circulant(torch.tensor([1.0, 2.0, 3.0]), -1).tolist()
     [[1.0, -3.0, -2.0], [2.0, 1.0, -3.0], [3.0, 2.0, 1.0]]
     """
-    n = column.shape[-1]
-    steps = torch.arange(n, device=column.device)
-    above = steps[:, None] < steps
-    whole = column[..., (steps[:, None] - steps) % n]
-    return torch.where(above, f * whole, whole)
+    whole = circulant(column)
+    steps = torch.arange(column.shape[-1], device=column.device)
+    return torch.where(steps[:, None] < steps, f * whole, whole)
 
 
 def shift(n: int, f: float) -> Tensor:

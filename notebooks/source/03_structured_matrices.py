@@ -103,7 +103,7 @@ explore("LeNet-300-100", methods, where="fc1").look("displacement")
 # $O(n \log n)$ beats $O(n^2)$, but when? The plot fills in while you watch, one thread, each structure in turns with the dense matrix. What differs between one input and 256 at once?
 
 # %% name="against-n"
-from labkit.course import against_n
+from labkit.course.growth import against_n
 
 results = against_n(budget_s=40)
 
@@ -150,7 +150,7 @@ for method in (ToeplitzLike(), LowRank(), RandomSparse(), Narrower()):
 # favours who learns fast: where would you distrust it?
 
 # %% name="search"
-from labkit.course import rank_structures
+from labkit.course.ranking import rank_structures
 
 methods = [*(method() for method in METHODS), LowRank(), RandomSparse()]
 ranking = rank_structures(methods, "fc1", budget=8_000)

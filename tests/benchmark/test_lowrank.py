@@ -3,7 +3,7 @@
 import pytest
 
 from labkit import storage, zoo
-from labkit.benchmark import catalogue, lowrank, results, shaped, spec
+from labkit.benchmark import catalogue, lowrank, shaped, spec
 from labkit.benchmark.point import Point, Step
 from labkit.benchmark.report import NOTHING
 from labkit.benchmark.results import Entry
@@ -16,14 +16,6 @@ SPECS = ("lowrank", "lowrank_trained", "lowrank_tucker", "lowrank_epochs")
 def entry(point: Point, right: int, size: int = 1000, numbers: int = 250) -> Entry:
     found = {"accuracy": {"validation": [1, 2], "test": [right, 10_000]}, "bytes": size, "parameters": numbers}
     return Entry(point, found)
-
-
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    """Write results into a folder of their own, which is empty at first."""
-    read = results.read
-    monkeypatch.setattr(results, "read", lambda name: read(name, tmp_path))
-    return lambda sweep, *entries: [results.append(sweep, one, tmp_path) for one in entries]
 
 
 def test_what_was_not_run_is_said(write):

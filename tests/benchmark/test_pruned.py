@@ -1,9 +1,7 @@
 """The tables of pruning and sharing show what was published and what was run, and say where nothing was."""
 
-import pytest
-
 from labkit import storage, zoo
-from labkit.benchmark import pruned, results
+from labkit.benchmark import pruned
 from labkit.benchmark.cells import marks
 from labkit.benchmark.point import Point
 from labkit.benchmark.report import NOTHING
@@ -12,14 +10,6 @@ from labkit.benchmark.results import Entry
 
 def entry(point: Point, right: int, size: int = 1000) -> Entry:
     return Entry(point, {"accuracy": {"validation": [1, 2], "test": [right, 10_000]}, "bytes": size})
-
-
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    """Write results into a folder of their own, which is empty at first."""
-    read = results.read
-    monkeypatch.setattr(results, "read", lambda name: read(name, tmp_path))
-    return lambda sweep, *entries: [results.append(sweep, one, tmp_path) for one in entries]
 
 
 def test_what_was_not_run_is_said(write):

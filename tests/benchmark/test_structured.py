@@ -16,14 +16,6 @@ def entry(point: Point, right: int, of: int = 50_000, numbers: int = 250) -> Ent
     return Entry(point, found)
 
 
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    """Write results into a folder of their own, which is empty at first."""
-    read = results.read
-    monkeypatch.setattr(results, "read", lambda name: read(name, tmp_path))
-    return lambda sweep, *entries: [results.append(sweep, one, tmp_path) for one in entries]
-
-
 @pytest.mark.parametrize("name", SPECS)
 def test_every_point_of_the_sweeps_was_run_and_none_failed(name):
     wanted = {point.key for point in spec.points(spec.read(name))}

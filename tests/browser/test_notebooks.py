@@ -122,7 +122,7 @@ def test_structures_show_their_matrix_and_its_displacement(lab, page):
 
 
 def test_time_against_n_fills_in_while_one_watches(lab, page):
-    source = "from labkit.course import against_n\nresults = against_n(budget_s=5, sizes=(64, 128, 256))"
+    source = "from labkit.course.growth import against_n\nresults = against_n(budget_s=5, sizes=(64, 128, 256))"
     notebook = page.open_notebook(lab, lab.write("against_n.ipynb", source))
     notebook.run()
     page.tab.wait_for_selector("svg[role=img] >> text=Time with 256 inputs")
