@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from labkit.data import Data
 from labkit.flow import Channels, walk
 from labkit.folding import trace
 from labkit.layers import Layer
@@ -101,6 +102,14 @@ def columns(index: Tensor, spread: int) -> Tensor:
     [0, 1, 2, 6, 7, 8]
     """
     return (index[:, None] * spread + torch.arange(spread, device=index.device)).flatten()
+
+
+def image_shape(model: nn.Module, data: Data | None) -> tuple[int, int, int]:
+    """Return the shape of the pictures that a network takes; raise ValueError where nothing says it."""
+    origin = getattr(model, "origin", None)
+    if data is None and origin is None:
+        raise ValueError("to see what hangs together a picture runs through the network: call prepare(model, data)")
+    return origin[1] if data is None else data.image_shape
 
 
 def _checked(model: nn.Module, group: Group, indices: Iterable[int] | Tensor) -> Tensor:

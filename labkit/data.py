@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import importlib
 import os
 import zlib
 from dataclasses import dataclass, field
@@ -46,8 +47,9 @@ PIXELS = {
     "CIFAR100": ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)),
     "SVHN": ((0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970)),
 }
-NOISY = "MNIST-noise"  # made from MNIST when it is loaded, see `noise`
-NAMES = (*PIXELS, NOISY)
+# Made from MNIST when they are loaded, each by a module of its own.
+MADE = {"MNIST-noise": "labkit.noise", "MNIST-rotated": "labkit.rotated"}
+NAMES = (*PIXELS, *MADE)
 SHIPPED = tuple(SHA256)
 
 
@@ -105,7 +107,8 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     """Return a data set with 5,000 validation pictures taken out of its training set.
 
     FashionMNIST and MNIST come with the lab (55,000 train, 5,000 validation, 10,000 test).
-    MNIST-noise is made from MNIST (10,000 train, 2,000 validation, 50,000 test, see `labkit.noise`).
+    MNIST-noise and MNIST-rotated are made from MNIST (10,000 and 12,000 train, 2,000 validation, 50,000 test, see
+    `labkit.noise` and `labkit.rotated`).
     KMNIST, CIFAR10, CIFAR100 and SVHN are downloaded by torchvision, which checks their hashes.
     Raises ValueError for another name and DataError where files are missing or damaged.
 
@@ -115,10 +118,8 @@ def load(name: str = "FashionMNIST", root: Path = ROOT) -> Data:
     """
     if name not in NAMES:
         raise ValueError(f"data set {name!r} is unknown: choose one of {', '.join(NAMES)}")
-    if name == NOISY:
-        from labkit import noise  # now, since the parts of SciPy that it needs are slow to import
-
-        return noise.variant(load("MNIST", root), NOISY)
+    if name in MADE:  # imported now, since the parts of SciPy that some of them need are slow to import
+        return importlib.import_module(MADE[name]).variant(load("MNIST", root), name)
     if name in SHIPPED:
         _extract(name, Path(root) / name / "raw")
         whole, test, classes = _read(name, Path(root), download=False)

@@ -21,10 +21,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 from labkit.grid import Grid
 from labkit.kernels import HalvingPool, halves
 from labkit.layers import Conv2d, Layer, Linear
+from labkit.orbits import OrbitNorm
 from labkit.weights import Weight
 
 PLAIN = (nn.Linear, nn.Conv2d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+FOLDED = (*NORMS, OrbitNorm)
 
 
 class CannotFold(ValueError):
@@ -137,7 +139,7 @@ class _Tracer(fx.Tracer):
         return super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        return isinstance(module, (Layer, Grid)) or super().is_leaf_module(module, path)
+        return isinstance(module, (Layer, Grid, OrbitNorm)) or super().is_leaf_module(module, path)
 
 
 def _norm_after(node: fx.Node, modules: dict[str, nn.Module], calls: list[str]) -> fx.Node | None:
@@ -146,7 +148,7 @@ def _norm_after(node: fx.Node, modules: dict[str, nn.Module], calls: list[str]) 
     if len(users) != 1 or users[0].op != "call_module" or calls.count(users[0].target) != 1:
         return None
     norm = modules[users[0].target]
-    return users[0] if type(norm) in NORMS and norm.running_mean is not None else None
+    return users[0] if type(norm) in FOLDED and norm.running_mean is not None else None
 
 
 def plain_layer(layer: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:

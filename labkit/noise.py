@@ -11,7 +11,6 @@ layer has the validation accuracy (81, 77, 69 and 70 %) nearest to that of the p
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 from torch import Tensor
+
+from labkit.variants import remade
 
 if TYPE_CHECKING:
     from labkit.data import Data
@@ -29,15 +30,8 @@ PART = 5_000  # pictures at a time, so that little memory is taken
 
 
 def variant(plain: Data, name: str, seed: int = 0) -> Data:
-    """Make the data set with noise out of the pictures of all splits of a plain one, in an order of its own."""
-    splits = plain.train, plain.validation, plain.test
-    images, labels = (torch.cat([getattr(split, part) for split in splits]) for part in ("images", "labels"))
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(labels)))[: sum(SIZES)]
-    whole = replace(plain.train, images=behind(images[order], seed), labels=labels[order])
-    train, validation, test = (whole.take(part) for part in torch.arange(len(order)).split(SIZES))
-    pixels = train.images.float() / 255
-    scale = {"mean": (float(pixels.mean()),), "std": (float(pixels.std()),)}
-    return replace(plain, name=name, train=train, validation=validation, test=test, **scale)
+    """Make the data set with noise out of all pictures of a plain one."""
+    return remade(plain, name, lambda images: behind(images, seed), SIZES, seed)
 
 
 def smooth(white: np.ndarray, width: float) -> np.ndarray:

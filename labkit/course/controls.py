@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
 
 from labkit import layers
+from labkit.thinner import as_new, bias_as_new
 from labkit.weights import Dense, Sparse, Weight
 
 
@@ -105,11 +105,9 @@ def reinitialised(pruned: nn.Module, seed: int = 0) -> nn.Module:
     model, random = copy.deepcopy(pruned), torch.Generator().manual_seed(seed)
     for layer in layers.layers(model).values():
         if isinstance(layer.weight, Sparse | Dense):
-            drawn = nn.init.kaiming_uniform_(torch.empty(layer.weight.shape), a=math.sqrt(5), generator=random)
-            layer.weight = _with_zeros(layer.weight, drawn)
+            layer.weight = _with_zeros(layer.weight, as_new(layer.weight.shape, random))
             if layer.bias is not None:
-                bound = 1 / math.sqrt(drawn[0].numel())
-                layer.bias.data.copy_(torch.empty(layer.bias.shape).uniform_(-bound, bound, generator=random))
+                layer.bias.data.copy_(bias_as_new(layer.weight.shape, random))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.reset_parameters()

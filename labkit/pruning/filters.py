@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit import layers
-from labkit.channels import Group, groups, remove
+from labkit.channels import Group, groups, image_shape, remove
 from labkit.data import Data
 from labkit.methods import Curve, Knob, Method, Picture, numbers, sound_leaves
 
@@ -127,14 +127,6 @@ def gone(group: Group, share: float) -> int:
     5
     """
     return min(round(share * group.width), group.width - 1)
-
-
-def image_shape(model: nn.Module, data: Data | None) -> tuple[int, int, int]:
-    """Return the shape of the pictures that a network takes; raise ValueError where nothing says it."""
-    origin = getattr(model, "origin", None)
-    if data is None and origin is None:
-        raise ValueError("to see what hangs together a picture runs through the network: call prepare(model, data)")
-    return origin[1] if data is None else data.image_shape
 
 
 def prune_filters(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from labkit.grid import Grid
 from labkit.layers import Conv2d, Linear
+from labkit.orbits import OrbitNorm, OrbitPool
 from labkit.storage.errors import FileError
 from labkit.weights import Dense, Weight
 
@@ -42,6 +43,7 @@ PLAIN: dict[type[nn.Module], tuple[str, ...]] = {
     nn.AvgPool2d: ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
     nn.AdaptiveAvgPool2d: ("output_size",),
     nn.AdaptiveMaxPool2d: ("output_size", "return_indices"),
+    OrbitPool: ("turns",),
 }
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 CONV_OPTIONS = ("groups", "stride", "padding", "dilation", "padding_mode")
@@ -49,7 +51,7 @@ CONV_DEFAULTS = [1, [1, 1], [0, 0], [1, 1], "zeros"]
 PADDINGS = ("zeros", "reflect", "replicate", "circular", "same", "valid")
 LARGEST_OPTION = 256  # no step, border or window of a real layer is wider
 
-_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d, Grid)}
+_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d, Grid, OrbitNorm)}
 
 
 def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | None:
@@ -72,6 +74,8 @@ def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | No
         if getattr(layer, "grid", None) is not None:
             arguments.append(describe(layer.grid, numbers))
         return {kind.__name__: arguments}
+    if kind is OrbitNorm:
+        return {"OrbitNorm": [layer.turns, *describe(layer.norm, numbers)["BatchNorm3d"]]}
     if kind is Grid:
         scale = float(str(np.float32(layer.scale)))  # the fewest digits that name this float32
         return {"Grid": [layer.bits, scale, layer.zero, *[True] * layer.symmetric]}
@@ -87,6 +91,8 @@ def build(name: str, arguments: list, numbers: Callable[[object], object]) -> nn
         return kind(*map(_checked, arguments))
     if kind in NORMS:
         return _norm(kind, [numbers(part) for part in arguments[:4]], *arguments[4:])
+    if kind is OrbitNorm:
+        return _orbit_norm(arguments, numbers)
     return _grid(arguments) if kind is Grid else _layer(kind, arguments, numbers)
 
 
@@ -138,6 +144,16 @@ def _norm(kind: type, parts: list, tracked: int | None, eps: float, momentum: fl
         layer.running_mean, layer.running_var = mean, variance
         layer.num_batches_tracked = torch.tensor(tracked, dtype=torch.int64)
     return layer
+
+
+def _orbit_norm(arguments: list, numbers: Callable[[object], object]) -> OrbitNorm:
+    """Make the normalisation of orbits; raise FileError for one that has not all its statistics."""
+    turns, *inner = arguments
+    norm = build("BatchNorm3d", inner, numbers)
+    parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    if type(turns) is not int or not 1 <= turns <= LARGEST_OPTION or any(part is None for part in parts):
+        raise FileError("the normalisation of an orbit lacks a part, or its number of turns")
+    return OrbitNorm(norm, turns)
 
 
 def _plain(option: object) -> object:

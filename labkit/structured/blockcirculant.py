@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from labkit.methods import Knob
-from labkit.structured.base import Structured, StructuredFit
+from labkit.replacing import ReplacingFit
+from labkit.structured.base import Structured
 from labkit.structured.circulant import nearest_columns
 from labkit.weights import BlockCirculant as BlockCirculantWeight
 
@@ -45,7 +46,7 @@ class BlockCirculant(Structured):
         columns = std * torch.randn(math.ceil(shape[0] / b), math.ceil(shape[1] / b), b, generator=generator)
         return BlockCirculantWeight(columns, shape)
 
-    def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
+    def knob_for(self, fits: dict[str, ReplacingFit]) -> Knob:
         """Powers of two, up to the first that covers the largest matrix at once."""
         side = max((max(fit.values.shape) for fit in fits.values()), default=2)
         sizes = tuple(size for size in self.knob.values if size < 2 * side) or self.knob.values[:1]

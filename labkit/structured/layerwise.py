@@ -8,7 +8,8 @@ from torch import nn
 
 from labkit import layers
 from labkit.methods import Knob, LeafCurve, Picture
-from labkit.structured.base import Structured, StructuredFit
+from labkit.replacing import ReplacingFit
+from labkit.structured.base import Structured
 from labkit.structured.picture import matrix_picture
 
 
@@ -37,6 +38,6 @@ class Layerwise(Structured):
     knob = Knob("layers", "structured layers, the largest first", (0, 1), 0)
     curve = LayerwiseCurve
 
-    def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
+    def knob_for(self, fits: dict[str, ReplacingFit]) -> Knob:
         """As many steps as there are matrices; the last one replaces all."""
         return replace(self.knob, values=tuple(range(len(fits) + 1)))

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from labkit.methods import Knob
-from labkit.structured.base import Structured, StructuredFit
+from labkit.replacing import ReplacingFit
+from labkit.structured.base import Structured
 from labkit.weights import Monarch as MonarchWeight
 
 BLOCKS = (1, 2, 4, 8, 16, 32, 64)
@@ -56,7 +57,7 @@ class Monarch(Structured):
         second = torch.randn(b, math.ceil(out / b), b, generator=generator)
         return MonarchWeight(std**0.5 * first, std**0.5 * second, shape)
 
-    def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
+    def knob_for(self, fits: dict[str, ReplacingFit]) -> Knob:
         """The numbers of blocks that pay in at least one layer."""
         shapes = [tuple(fit.values.shape) for fit in fits.values()]
         blocks = (

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from labkit.data import Data
 from labkit.methods import Curve, Knob, Method, Picture, sound_leaves
 from labkit.narrower import chain, narrower
-from labkit.structured.base import Structured, StructuredFit, stored
+from labkit.replacing import ReplacingFit, stored
+from labkit.structured.base import Structured
 from labkit.structured.picture import matrix_picture
 from labkit.structured.toeplitzlike import RANKS, ToeplitzLike, paying
 from labkit.weights import LowRank as LowRankWeight
@@ -40,7 +41,7 @@ class Rival(Structured):
 
     knob = KNOB
 
-    def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
+    def knob_for(self, fits: dict[str, ReplacingFit]) -> Knob:
         """The ranks that pay in at least one layer."""
         return paying(self.knob, fits)
 

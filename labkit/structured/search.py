@@ -19,7 +19,8 @@ from labkit import layers
 from labkit.data import Data
 from labkit.measure import accuracy
 from labkit.methods import Method
-from labkit.structured.base import Structured, stored
+from labkit.replacing import stored
+from labkit.structured.base import Structured
 from labkit.train import Trainer
 
 ROUNDS = 3

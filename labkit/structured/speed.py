@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from labkit import storage
 from labkit.latency import Clock, Ratio, in_turns, ratio_of
 from labkit.layers import Linear
-from labkit.structured.base import Structured, stored
+from labkit.replacing import stored
+from labkit.structured.base import Structured
 from labkit.structured.blockcirculant import BlockCirculant
 from labkit.structured.circulant import Circulant
 from labkit.structured.fastfood import Fastfood

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from labkit.methods import Knob
-from labkit.structured.base import Structured, StructuredFit
+from labkit.replacing import ReplacingFit
+from labkit.structured.base import Structured
 from labkit.structured.displacement import nearest
 from labkit.weights import ToeplitzLike as ToeplitzLikeWeight
 
@@ -52,12 +53,12 @@ class ToeplitzLike(Structured):
         g, h = size * torch.randn(2, rank, n, generator=generator)
         return ToeplitzLikeWeight(g, h, shape)
 
-    def knob_for(self, fits: dict[str, StructuredFit]) -> Knob:
+    def knob_for(self, fits: dict[str, ReplacingFit]) -> Knob:
         """The ranks that pay in at least one layer."""
         return paying(self.knob, fits)
 
 
-def paying(knob: Knob, fits: dict[str, StructuredFit]) -> Knob:
+def paying(knob: Knob, fits: dict[str, ReplacingFit]) -> Knob:
     """Return a knob with those of the displacement ranks at which 2 n r numbers are fewer than a matrix has."""
     most = max((min(fit.values.shape) / 2 for fit in fits.values()), default=1)
     ranks = tuple(rank for rank in RANKS if rank < most) or RANKS[:1]

@@ -12,16 +12,20 @@ from labkit.weights.chain import Chain, Thin
 from labkit.weights.circulant import BlockCirculant, Circulant
 from labkit.weights.codebook import Codebook
 from labkit.weights.cp import CP
+from labkit.weights.expanded import Expanded
 from labkit.weights.fastfood import Fastfood
 from labkit.weights.hashed import Hashed
 from labkit.weights.latent import Latent, LatentSigns, settle
 from labkit.weights.lowrank import LowRank
 from labkit.weights.monarch import Monarch
+from labkit.weights.rotated import Rotated
 from labkit.weights.separable import Separable
 from labkit.weights.signs import Signs
 from labkit.weights.sparse import Sparse
 from labkit.weights.tensortrain import TensorTrain
 from labkit.weights.toeplitz import ToeplitzLike
+from labkit.weights.transferred import Copied, Negated, Transferred
+from labkit.weights.translated import Translated
 from labkit.weights.tucker import Tucker2
 
 __all__ = [
@@ -31,19 +35,25 @@ __all__ = [
     "Chain",
     "Circulant",
     "Codebook",
+    "Copied",
     "Dense",
+    "Expanded",
     "Fastfood",
     "Hashed",
     "Latent",
     "LatentSigns",
     "LowRank",
     "Monarch",
+    "Negated",
+    "Rotated",
     "Separable",
     "Signs",
     "Sparse",
     "TensorTrain",
     "Thin",
     "ToeplitzLike",
+    "Transferred",
+    "Translated",
     "Tucker2",
     "Weight",
     "as_weight",

@@ -10,9 +10,9 @@ from labkit import adopt, layers, zoo
 from labkit.measure import macs
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
+from labkit.replacing import stored
 from labkit.storage import load, save, size
 from labkit.structured import METHODS, BlockCirculant, Circulant, Fastfood, Monarch, ToeplitzLike
-from labkit.structured.base import stored
 from labkit.train import Recipe
 from labkit.weights import Dense, LowRank
 from labkit.weights.toeplitz import displacement

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from labkit import adopt, layers
+from labkit.replacing import stored
 from labkit.structured import METHODS, RIVALS, BlockCirculant, Circulant, Fastfood, Monarch, ToeplitzLike
-from labkit.structured.base import stored
 from labkit.weights import Dense
 
 LAYERS = [method for method in METHODS + RIVALS if method.__name__ != "Narrower"]  # which draws networks, not matrices

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from labkit import layers, zoo
+from labkit.replacing import stored
 from labkit.structured import LowRank, Narrower, RandomSparse, ToeplitzLike
-from labkit.structured.base import stored
 from labkit.structured.rivals import budget
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from labkit import layers, zoo
+from labkit.replacing import stored
 from labkit.structured import METHODS, LowRank
-from labkit.structured.base import stored
 from labkit.structured.search import candidates, search
 from tests.pictures import few
 
