@@ -12,12 +12,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
 
 from labkit import zoo
+from labkit.benchmark import catalogue
 from labkit.data import Data
 from labkit.data import load as load_data
 from labkit.files import write
+from labkit.layers import Layer, adopt
 from labkit.measure import accuracy
+from labkit.orbits import OrbitNorm
 from labkit.train import Progress, Recipe, Trainer
 
 _MOVED = Recipe(epochs=40, shift=1, weight_decay=1e-4)
@@ -36,7 +40,11 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("VGG", "MNIST", ""): Recipe(epochs=2, shift=2),
     ("ResNet-20", "FashionMNIST", ""): Recipe(epochs=14, shift=2, flip=True),
     ("ResNet-20", "MNIST", ""): Recipe(epochs=2, shift=2),
+    ("Z2CNN", "MNIST-rotated", ""): Recipe(epochs=20),
+    ("P4CNN", "MNIST-rotated", ""): Recipe(epochs=20),
 }
+# Networks that are trained under a rule, and then written out: the method and the value of its knob.
+RULES: dict[str, tuple[str, float]] = {"P4CNN": ("filters.P4", 4)}
 
 
 def train(
@@ -58,7 +66,7 @@ def train(
         raise ValueError(f"no recipe is known for {name} {data} {variant}: there are {known}")
     images = load_data(data)
     torch.manual_seed(recipe.seed)
-    network = zoo.build(name, images.image_shape, len(images.classes)).to(memory_format=torch.channels_last)
+    network = untrained(name, images)
     trainer = Trainer(network, images, recipe, device=device)
     target = zoo.checkpoint(name, data, variant, root)
     partial = target.with_suffix(".partial")
@@ -68,10 +76,41 @@ def train(
         if progress.epoch * (trainer.steps // recipe.epochs) == progress.step:
             write(partial, _bytes(trainer.state(), {"recipe": json.dumps(trainer.describe())}))
         yield progress
-    write(target, _bytes(network.cpu().state_dict()))
+    write(target, _bytes(written_out(network.cpu())))
     about = describe(trainer, images, target, name, variant)
     write(target.with_suffix(".json"), json.dumps(about, indent=1).encode() + b"\n")
     partial.unlink(missing_ok=True)
+
+
+def untrained(name: str, data: Data) -> nn.Module:
+    """Return the network that is to be trained: one of the zoo, under its rule where it has one."""
+    network = zoo.build(name, data.image_shape, len(data.classes)).to(memory_format=torch.channels_last)
+    if name not in RULES:
+        return network
+    method, value = RULES[name]
+    return catalogue.make(method, {"start": "random"}).prepare(adopt(network), data).at(value)
+
+
+@torch.no_grad()
+def written_out(network: nn.Module) -> dict[str, Tensor]:
+    """Return the numbers of a network as a plain one holds them: every weight dense, every map normalised for itself.
+
+    >>> sorted(written_out(adopt(nn.Sequential(nn.Linear(2, 1)))))
+    ['0.bias', '0.weight']
+    """
+    found = network.state_dict()
+    for path, module in network.named_modules():
+        if not isinstance(module, (Layer, OrbitNorm)):
+            continue
+        found = {name: tensor for name, tensor in found.items() if not name.startswith(f"{path}.")}
+        if isinstance(module, OrbitNorm):
+            parts = ("weight", "bias", "running_mean", "running_var")
+            found |= {f"{path}.{part}": getattr(module, part) for part in parts}
+            found[f"{path}.num_batches_tracked"] = module.norm.num_batches_tracked
+        else:
+            found[f"{path}.weight"] = module.weight()
+            found |= {} if module.bias is None else {f"{path}.bias": module.bias}
+    return found
 
 
 def _resume(trainer: Trainer, partial: Path) -> None:
@@ -99,6 +138,7 @@ def describe(trainer: Trainer, data: Data, path: Path, name: str, variant: str) 
         "classes": len(data.classes),
         "parameters": zoo.parameters(model),
         "recipe": trainer.describe(),
+        **({"rule": list(RULES[name])} if name in RULES else {}),
         "train_images": len(data.train),
         "accuracy": {split: round(result.value, 6) for split, result in results.items()},
         "images": {"validation": len(data.validation), "test": len(data.test)},

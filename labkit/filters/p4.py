@@ -76,7 +76,7 @@ def oriented(model: nn.Module, weights: list[str], turns: int) -> tuple[dict[str
 
 
 class P4(Transfer):
-    """Each filter in its two or four orientations, equivariant to turns.
+    """Each filter in its four orientations, equivariant to quarter turns.
 
     >>> from labkit import zoo
     >>> small = P4().prepare(zoo.load("VGG")).at(4)
@@ -90,7 +90,7 @@ class P4(Transfer):
     stores = "one filter for four orientations"
     drawback = "Where up and down mean something, it spends four maps on what one could say."
     paper = "cohen2016"
-    knob = Knob("copies", "filters for each stored one", (1, 2, 4), 4)
+    knob = Knob("copies", "filters for each stored one", (1, 4), 4)
     curve = P4Curve
 
     def empty(self, shape: tuple[int, ...], value: Turning) -> Rotated | None:

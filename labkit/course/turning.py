@@ -1,0 +1,118 @@
+"""A picture turned by hand: the maps of a plain and of an equivariant network, and by how much each misses the rule."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+
+import ipywidgets
+import numpy as np
+import torch
+from IPython import display
+from PIL import Image
+from torch import Tensor, nn
+
+from labkit import data as datasets
+from labkit.data import Data
+from labkit.filters.equivariance import acted, equivariance_error, maps
+from labkit.live.shapes import QUIET, WIDTH, card, page, text
+from labkit.live.watch import Drawing
+from labkit.rotated import turned
+
+STEP = 15  # degrees
+TILE, GAP, SHOWN = 84, 6, 4  # pixels of a map, and how many there are in a row
+TOP, HEIGHT = 150, 250
+
+
+def turn_by_hand(
+    networks: Mapping[str, tuple[nn.Module, int]], data: str = "MNIST-rotated", layers: tuple[str, ...] = ("relu2",)
+) -> ipywidgets.VBox:
+    """Open a slider that turns a picture, with the maps of each network below it.
+
+    `networks` maps a name to a network and how many orientations its filters have, 1 for a plain one; `layers` are
+    those that may be chosen. Raises ValueError for a layer that does not exist.
+    """
+    pictures = datasets.load(data)
+    angle = ipywidgets.IntSlider(0, 0, 360, STEP, description="turn by °", layout={"width": "480px"})
+    which = ipywidgets.Dropdown(options=list(enumerate_classes(pictures)), description="picture")
+    layer = ipywidgets.Dropdown(options=layers, description="maps of")
+    picture = ipywidgets.HTML()
+
+    def show(change: object = None) -> None:
+        image = pictures.normalise(pictures.validation.images[which.value : which.value + 1])
+        picture.value = draw(networks, image, angle.value, layer.value, pictures.classes)._repr_html_()
+
+    for control in (angle, which, layer):
+        control.observe(show, "value")
+    show()
+    whole = ipywidgets.VBox([ipywidgets.HBox([angle, which, layer]), picture])
+    display.display(whole)
+    return whole
+
+
+def enumerate_classes(data: Data):
+    """Yield the name of each class with the index of its first validation picture."""
+    labels = data.validation.labels
+    for index, name in enumerate(data.classes):
+        yield name, int((labels == index).nonzero()[0])
+
+
+def draw(
+    networks: Mapping[str, tuple[nn.Module, int]], image: Tensor, degrees: float, layer: str, classes: tuple[str, ...]
+) -> Drawing:
+    """Draw a picture (1, channels, height, width), turned, and for each network what it makes of it."""
+    now = turned(image, degrees)
+    drawn = [
+        text(20, 26, f"The picture, turned by {degrees:g}°", 15, weight=700),
+        tile(now[0, 0], 20, 40, *map(float, image[0, 0].aminmax())),
+    ]
+    said = []
+    for index, (name, (model, turns)) in enumerate(networks.items()):
+        error = equivariance_error(model, image, layer, degrees, turns)
+        answers = [answer(model, one, classes) for one in (image, now)]
+        words = f"{name}: equivariance error {error:.1g}" if error < 0.01 else f"{name}: equivariance error {error:.2f}"
+        said.append(f"{words}; upright it says {answers[0]}, turned {answers[1]}")
+        drawn.append(text(140, 62 + 44 * index, f"{name} says upright: {answers[0]}, turned: {answers[1]}", 13))
+        rows = acted(maps(model, image, layer), degrees, turns), maps(model, now, layer)
+        drawn += _maps(words, rows, turns, 20 + index * (WIDTH - 30) / len(networks), (WIDTH - 50) / len(networks))
+    sentence = f"A picture turned by {degrees:g} degrees, maps of {layer}. {'. '.join(said)}."
+    return Drawing(page(drawn, sentence, TOP + HEIGHT + 20), sentence)
+
+
+def _maps(title: str, rows: tuple[Tensor, Tensor], turns: int, left: float, width: float) -> list[str]:
+    """Draw a few maps of the picture, turned afterwards, above the same maps of the turned picture."""
+    strongest = rows[0][0].unflatten(0, (-1, turns)).square().sum((1, 2, 3)).argsort(descending=True)
+    chosen = (strongest[:, None] * turns + torch.arange(turns)).flatten()[:SHOWN]
+    black = min(float(row[0, chosen].min()) for row in rows)
+    white = max(float(row[0, chosen].max()) for row in rows)
+    drawn = [card(left, TOP, width, HEIGHT), text(left + 12, TOP + 24, title, 14, weight=600)]
+    for index, (words, row) in enumerate(zip(("maps, then turned", "turned, then maps"), rows, strict=True)):
+        y = TOP + 40 + index * (TILE + 22)
+        drawn.append(
+            text(left + 12, y + TILE + 14, f"{words}: T′ Φ(x)" if index == 0 else f"{words}: Φ(T x)", 11, QUIET)
+        )
+        drawn += [
+            tile(row[0, one], left + 12 + place * (TILE + GAP), y, black, white) for place, one in enumerate(chosen)
+        ]
+    return drawn
+
+
+@torch.no_grad()
+def answer(model: nn.Module, image: Tensor, classes: tuple[str, ...]) -> str:
+    """Say what a network answers for a picture, and how sure it is."""
+    share, index = model.eval()(image).softmax(1)[0].max(0)
+    return f"{classes[int(index)]} ({100 * float(share):.0f} %)"
+
+
+def tile(picture: Tensor, left: float, top: float, black: float, white: float) -> str:
+    """Draw a small grey picture (height, width), black and white at these numbers."""
+    share = ((picture - black) / ((white - black) or 1.0)).clamp(0, 1)
+    grey = Image.fromarray((255 * share).round().numpy().astype(np.uint8))
+    content = io.BytesIO()
+    grey.save(content, "PNG")
+    source = base64.b64encode(content.getvalue()).decode()
+    return (
+        f'<image x="{left:.1f}" y="{top:.1f}" width="{TILE}" height="{TILE}" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{source}"/>'
+    )
