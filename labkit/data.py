@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import os
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,19 @@ class Data:
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
         return images.float().sub_(255 * mean).div_(255 * std)
+
+    def only(self, *labels: int) -> Data:
+        """Return the data set with the pictures of some classes alone, which keep their labels.
+
+        >>> small = load("MNIST").only(6, 9)
+        >>> small.train.labels.unique().tolist(), small.image_shape
+        ([6, 9], (1, 28, 28))
+        """
+        parts = {}
+        for name in ("train", "validation", "test"):
+            part = self.split(name)
+            parts[name] = part.take(torch.isin(part.labels, torch.tensor(labels)))
+        return replace(self, **parts)
 
     def split(self, name: str) -> Split:
         """Return the split called "train", "validation" or "test"."""

@@ -52,7 +52,7 @@ THEMES = (
         "Transferred, compact filters",
         "section IV",
         "from scratch only",
-        (Leaf("05", "Transferred and compact filters", "turn, mirror or split filters, store fewer"),),
+        (Leaf("05", "Transferred and compact filters", "turn, mirror or split filters, store fewer", "copies"),),
     ),
     Theme(
         "Knowledge distillation",

@@ -4,10 +4,10 @@
 
     T' Phi(x) = Phi(T x):   when the picture turns, the maps turn and move on by one orientation
 
-With t = 4 quarter turns the group is p4, with t = 2 half turns it is p2. A layer keeps its number of maps, so that it
-stores t times fewer numbers. A batch normalisation has to treat the orientations of a filter alike, and gets one scale
-and shift for all of them. Exact it is where the grid turns into itself: a layer whose stride leaves out another row on
-one side than on the other breaks it, as a pooling of 7 x 7 to 3 x 3 does.
+The group of shifts and t = 4 quarter turns is p4. A layer keeps its number of maps, so that it stores four times fewer
+numbers. A batch normalisation has to treat the orientations of a filter alike, and gets one scale and shift for all of
+them. Exact it is where the grid turns into itself: a layer whose stride leaves out another row on one side than on the
+other breaks it, as a pooling of 7 x 7 to 3 x 3 does.
 """
 
 from __future__ import annotations

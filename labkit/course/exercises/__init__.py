@@ -3,11 +3,15 @@
 from labkit.course.checks import Exercise
 from labkit.course.exercises import (
     circulant,
+    crelu,
     crossing,
     damage,
     disagreement,
+    fewer_macs,
     first_layer,
+    lifting,
     lowrank,
+    pointwise,
     price,
     pruning,
     quantization,
@@ -21,5 +25,6 @@ FILES = (
     *(pruning, damage, thinning),
     *(circulant, crossing, first_layer),
     *(lowrank, disagreement, sharing_ranks),
+    *(crelu, lifting, pointwise, fewer_macs),
 )
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}
