@@ -108,6 +108,10 @@ class Data:
             parts[name] = part.take(torch.isin(part.labels, torch.tensor(labels)))
         return replace(self, **parts)
 
+    def few(self, count: int) -> Data:
+        """Return the data set with only the first `count` training pictures; the other splits stay whole."""
+        return replace(self, train=self.train.take(slice(0, count)))
+
     def split(self, name: str) -> Split:
         """Return the split called "train", "validation" or "test"."""
         if name not in ("train", "validation", "test"):

@@ -10,16 +10,21 @@ from labkit.weights import (
     BlockCirculant,
     Circulant,
     Codebook,
+    Copied,
     Dense,
+    Expanded,
     Fastfood,
     Hashed,
     LowRank,
     Monarch,
+    Negated,
+    Rotated,
     Separable,
     Signs,
     Sparse,
     TensorTrain,
     ToeplitzLike,
+    Translated,
     Tucker2,
     Weight,
 )
@@ -35,6 +40,7 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         kinds += ["lowrank", "tensortrain"] if len(shape) >= 2 else []
         kinds += ["cp", "separable", "tucker2"] if len(shape) == 4 else []
         kinds += ["structured"] if len(shape) == 2 else []
+        kinds += ["transferred"] if len(shape) >= 2 and shape[0] >= 2 else []
     kind = kinds[random.randint(len(kinds))]
     if kind == "affine":
         codes, steps = torch.from_numpy(random.randint(0, 9, size=shape)), 1
@@ -67,6 +73,8 @@ def random_weight(random: np.random.RandomState, shape: tuple[int, ...], depth: 
         return Separable(horizontal, random_weight(random, (rank, inside, height), depth - 1))
     if kind == "structured":
         return structured(random, shape, depth)
+    if kind == "transferred":
+        return transferred(random, shape, depth)
     if kind == "tensortrain":
         rows, columns = digits(random, shape[0]), digits(random, size // shape[0])
         ranks = (1, random.randint(1, 4), random.randint(1, 4), 1)
@@ -100,6 +108,30 @@ def structured(random: np.random.RandomState, shape: tuple[int, int], depth: int
     # Blocks that are covered whole: 1, the side itself, or a side that halves.
     k, j = (side if random.rand() < 0.5 else 1 for side in (in_, out))
     return Monarch(part(k, j, in_ // k), part(j, out // j, k), shape)
+
+
+def transferred(random: np.random.RandomState, shape: tuple[int, ...], depth: int) -> Weight:
+    """Draw a weight of shared filters, or of 1 x 1 filters beside larger ones, whose numbers are Weights."""
+    out, *others = shape
+
+    def part(*sides: int) -> Weight:
+        return random_weight(random, sides, depth - 1)
+
+    makers = [lambda: Negated(part(-(-out // 2), *others), out)]
+    copies = int(random.randint(1, out + 1))
+    makers.append(lambda: Copied(part(-(-out // copies), *others), copies, out))
+    if len(shape) == 4:
+        inside, height, width = others
+        shifts = int(random.randint(1, 1 + int(out**0.5)))
+        meta = (-(-out // shifts**2), inside, height + shifts - 1, width + shifts - 1)
+        makers.append(lambda: Translated(part(*meta), shifts, out))
+        turns = [t for t in (1, 2, 4) if out % t == 0][random.randint(1 + (out % 2 == 0) + (out % 4 == 0))]
+        slices = turns if inside % turns == 0 and random.rand() < 0.5 else 1
+        if height == width:
+            makers.append(lambda: Rotated(part(out // turns, inside // slices, slices, height, width), turns))
+        if height % 2 and width % 2:
+            makers.append(lambda: Expanded(part(1, inside), part(out - 1, inside, height, width)))
+    return makers[random.randint(len(makers))]()
 
 
 def digits(random: np.random.RandomState, side: int) -> tuple[int, int, int]:

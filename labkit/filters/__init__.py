@@ -12,5 +12,5 @@ from labkit.filters.multibias import MultiBias
 from labkit.filters.p4 import P4
 from labkit.filters.rivals import Thinner
 
-METHODS = (CReLU, MultiBias, DoublyConvolutional, P4, Fire, DepthwiseSeparable)
+METHODS = (P4, CReLU, MultiBias, DoublyConvolutional, Fire, DepthwiseSeparable)
 RIVALS = (Thinner,)

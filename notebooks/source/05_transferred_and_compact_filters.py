@@ -24,7 +24,7 @@ explore("P4CNN", [P4(), CReLU(), MultiBias(), DoublyConvolutional()], data="MNIS
 # %% name="guess"
 kilobytes, percent = 600, 50  # your guess here
 
-panel = explore("VGG", [method() for method in METHODS], knob=2)
+panel = explore("VGG", [method() for method in METHODS], knob=1)
 panel.guess(size=1000 * kilobytes, accuracy=percent / 100)
 
 # %% [markdown] name="idea"
@@ -152,12 +152,12 @@ compare(data.load("MNIST-rotated"))
 # %% [markdown] name="drawback"
 # ## Too strong an assumption
 #
-# The survey names two drawbacks. One: the assumption may be **too strong**. A network that gives a turned picture the same answer cannot use which way is up. Below, the same two networks on digits that stand upright, and only those that need it: 6 and 9.
+# The survey names two drawbacks. One: the assumption may be **too strong**. A network that gives a turned picture the same answer cannot use which way is up. Below, the same two networks learn from 2,000 digits that stand upright, all of them 6 or 9.
 #
 # The other: sharing works on **wide, flat** networks such as VGG, less on narrow ones such as ResNet. Find both in the tables at the end.
 
 # %% name="six-and-nine"
-compare(data.load("MNIST").only(6, 9))
+compare(data.load("MNIST").only(6, 9).few(2_000))
 
 # %% [markdown] name="exercise-macs"
 # ## Exercise: an eighth of the multiplications
