@@ -21,7 +21,7 @@ from labkit.data import load as load_data
 from labkit.files import write
 from labkit.layers import Layer, adopt
 from labkit.measure import accuracy
-from labkit.orbits import OrbitNorm
+from labkit.orbits import OrbitBias, OrbitNorm
 from labkit.train import Progress, Recipe, Trainer
 
 _MOVED = Recipe(epochs=40, shift=1, weight_decay=1e-4)
@@ -92,25 +92,30 @@ def untrained(name: str, data: Data) -> nn.Module:
 
 
 @torch.no_grad()
-def written_out(network: nn.Module) -> dict[str, Tensor]:
+def written_out(network: zoo.Network) -> dict[str, Tensor]:
     """Return the numbers of a network as a plain one holds them: every weight dense, every map normalised for itself.
 
-    >>> sorted(written_out(adopt(nn.Sequential(nn.Linear(2, 1)))))
-    ['0.bias', '0.weight']
+    >>> list(written_out(zoo.load("LeNet-5")))[:2]
+    ['conv1.weight', 'conv1.bias']
     """
     found = network.state_dict()
     for path, module in network.named_modules():
-        if not isinstance(module, (Layer, OrbitNorm)):
-            continue
-        found = {name: tensor for name, tensor in found.items() if not name.startswith(f"{path}.")}
-        if isinstance(module, OrbitNorm):
+        if isinstance(module, Layer):
+            found |= {f"{path}.weight": module.weight()}
+        elif isinstance(module, OrbitNorm):
             parts = ("weight", "bias", "running_mean", "running_var")
             found |= {f"{path}.{part}": getattr(module, part) for part in parts}
             found[f"{path}.num_batches_tracked"] = module.norm.num_batches_tracked
-        else:
-            found[f"{path}.weight"] = module.weight()
-            found |= {} if module.bias is None else {f"{path}.bias": module.bias}
-    return found
+        elif isinstance(module, OrbitBias):
+            found[path] = module.values.repeat_interleave(module.turns)
+    # A convolution whose bias is that of an orbit is a row of two.
+    names = {name: name if name in found else name.replace(".weight", ".conv.weight") for name in _names(network)}
+    return {name: found[held] for name, held in names.items()}
+
+
+def _names(network: zoo.Network) -> list[str]:
+    with torch.device("meta"):
+        return list(zoo.build(*network.origin).state_dict())
 
 
 def _resume(trainer: Trainer, partial: Path) -> None:

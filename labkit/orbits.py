@@ -67,6 +67,21 @@ def shared(norm: nn.BatchNorm2d, turns: int) -> OrbitNorm:
     return OrbitNorm(made, turns).train(norm.training)
 
 
+class OrbitBias(nn.Module):
+    """One bias for all maps of a filter: `values` (filters,) are added to maps (n, filters * turns, height, width).
+
+    >>> OrbitBias(torch.tensor([1.0, 5.0]), 2)(torch.zeros(1, 4, 1, 1)).flatten().tolist()
+    [1.0, 1.0, 5.0, 5.0]
+    """
+
+    def __init__(self, values: Tensor, turns: int):
+        super().__init__()
+        self.values, self.turns = nn.Parameter(values.detach().clone()), turns
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.values.repeat_interleave(self.turns)[:, None, None]
+
+
 class OrbitPool(nn.Module):
     """The largest of the maps of each filter, at each place: (n, filters * turns, …) becomes (n, filters, …).
 

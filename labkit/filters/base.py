@@ -49,7 +49,9 @@ class Transfer(Replacing):
         leaves = sound_leaves(model, where, matrices=True)
         fits = {path: self.fit(leaves[path]) for path in chosen if path in leaves}
         if not fits:
-            raise ValueError("the convolutions are factors already, which have no filters to share: take the original")
+            raise ValueError(
+                "the convolutions are shared or factorised already: take a network whose filters are stored whole"
+            )
         return self.curve(self, model, self.knob, fits)
 
     def show(self, fit: ReplacingFit, value: float, name: str) -> Picture:

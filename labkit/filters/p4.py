@@ -5,13 +5,15 @@
     T' Phi(x) = Phi(T x):   when the picture turns, the maps turn and move on by one orientation
 
 The group of shifts and t = 4 quarter turns is p4. A layer keeps its number of maps, so that it stores four times fewer
-numbers. A batch normalisation has to treat the orientations of a filter alike, and gets one scale and shift for all of
+numbers. A batch normalisation and a bias have to treat the orientations of a filter alike: there is one for all of
 them. Exact it is where the grid turns into itself: a layer whose stride leaves out another row on one side than on the
 other breaks it, as a pooling of 7 x 7 to 3 x 3 does.
 """
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
@@ -21,7 +23,7 @@ from labkit import layers
 from labkit.filters.base import Transfer, weight_path
 from labkit.layers import Conv2d
 from labkit.methods import Knob, LeafCurve, Picture
-from labkit.orbits import OrbitPool, shared
+from labkit.orbits import OrbitBias, OrbitPool, shared
 from labkit.weights import Rotated
 
 
@@ -37,8 +39,11 @@ class P4Curve(LeafCurve):
 
     def at(self, value: float) -> nn.Module:
         lifted, norms = self._oriented(value)
-        new: dict[str, nn.Module] = {path: self.fits[path].weight(turning) for path, turning in lifted.items()}
-        new |= {path: shared(self.model.get_submodule(path), int(value)) for path in norms}
+        new: dict[str, nn.Module] = {path: shared(self.model.get_submodule(path), int(value)) for path in norms}
+        for path, turning in lifted.items():
+            layer, weight = path.rpartition(".")[0], self.fits[path].weight(turning)
+            biased = self.model.get_submodule(layer).bias is not None
+            new |= {layer: alike(self.model.get_submodule(layer), weight)} if biased else {path: weight}
         return layers.replace(self.model, new)
 
     def picture(self, value: float, layer: str) -> Picture:
@@ -47,6 +52,14 @@ class P4Curve(LeafCurve):
 
     def _oriented(self, value: float) -> tuple[dict[str, Turning], list[str]]:
         return oriented(self.model, list(self.fits), int(self.knob.check(value)))
+
+
+def alike(layer: Conv2d, weight: Rotated) -> nn.Sequential:
+    """Return a convolution with this weight, and one bias for all orientations of a filter: the mean of theirs."""
+    bare = copy.deepcopy(layer)
+    bare.weight, bare.bias = weight, None
+    bias = layer.bias.detach().view(-1, weight.turns).mean(1)
+    return nn.Sequential(OrderedDict(conv=bare, bias=OrbitBias(bias, weight.turns)))
 
 
 def oriented(model: nn.Module, weights: list[str], turns: int) -> tuple[dict[str, Turning], list[str]]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from labkit.grid import Grid
 from labkit.layers import Conv2d, Linear
-from labkit.orbits import OrbitNorm, OrbitPool
+from labkit.orbits import OrbitBias, OrbitNorm, OrbitPool
 from labkit.storage.errors import FileError
 from labkit.weights import Dense, Weight
 
@@ -51,7 +51,7 @@ CONV_DEFAULTS = [1, [1, 1], [0, 0], [1, 1], "zeros"]
 PADDINGS = ("zeros", "reflect", "replicate", "circular", "same", "valid")
 LARGEST_OPTION = 256  # no step, border or window of a real layer is wider
 
-_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d, Grid, OrbitNorm)}
+_BY_NAME = {kind.__name__: kind for kind in (*PLAIN, *NORMS, Linear, Conv2d, Grid, OrbitNorm, OrbitBias)}
 
 
 def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | None:
@@ -76,6 +76,8 @@ def describe(layer: nn.Module, numbers: Callable[[object], object]) -> dict | No
         return {kind.__name__: arguments}
     if kind is OrbitNorm:
         return {"OrbitNorm": [layer.turns, *describe(layer.norm, numbers)["BatchNorm3d"]]}
+    if kind is OrbitBias:
+        return {"OrbitBias": [layer.turns, numbers(layer.values)]}
     if kind is Grid:
         scale = float(str(np.float32(layer.scale)))  # the fewest digits that name this float32
         return {"Grid": [layer.bits, scale, layer.zero, *[True] * layer.symmetric]}
@@ -91,8 +93,8 @@ def build(name: str, arguments: list, numbers: Callable[[object], object]) -> nn
         return kind(*map(_checked, arguments))
     if kind in NORMS:
         return _norm(kind, [numbers(part) for part in arguments[:4]], *arguments[4:])
-    if kind is OrbitNorm:
-        return _orbit_norm(arguments, numbers)
+    if kind in (OrbitNorm, OrbitBias):
+        return _of_orbits(kind, arguments, numbers)
     return _grid(arguments) if kind is Grid else _layer(kind, arguments, numbers)
 
 
@@ -146,14 +148,18 @@ def _norm(kind: type, parts: list, tracked: int | None, eps: float, momentum: fl
     return layer
 
 
-def _orbit_norm(arguments: list, numbers: Callable[[object], object]) -> OrbitNorm:
-    """Make the normalisation of orbits; raise FileError for one that has not all its statistics."""
+def _of_orbits(kind: type, arguments: list, numbers: Callable[[object], object]) -> OrbitNorm | OrbitBias:
+    """Make what treats the maps of an orbit alike; raise FileError for one that has not all its parts."""
     turns, *inner = arguments
-    norm = build("BatchNorm3d", inner, numbers)
-    parts = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-    if type(turns) is not int or not 1 <= turns <= LARGEST_OPTION or any(part is None for part in parts):
-        raise FileError("the normalisation of an orbit lacks a part, or its number of turns")
-    return OrbitNorm(norm, turns)
+    if kind is OrbitNorm:
+        made = build("BatchNorm3d", inner, numbers)
+        parts = [made.weight, made.bias, made.running_mean, made.running_var]
+    else:
+        parts = [made := numbers(inner[0])]
+    right = all(isinstance(part, Tensor) and part.ndim == 1 and part.is_floating_point() for part in parts)
+    if type(turns) is not int or not 1 <= turns <= LARGEST_OPTION or not right:
+        raise FileError(f"an {kind.__name__} lacks a part, or its number of turns")
+    return kind(made, turns)
 
 
 def _plain(option: object) -> object:

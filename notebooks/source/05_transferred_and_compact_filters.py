@@ -163,7 +163,7 @@ compare(data.load("MNIST").only(6, 9).few(2_000))
 # ## Exercise: an eighth of the multiplications
 #
 # Which of these methods makes a network faster, and not only its file smaller? Return a method of this section and a value of its knob with which VGG takes at least 8 times fewer multiplications,
-# and loses at most 1.5 points to the plain VGG. Both were trained for three epochs from scratch; the check looks these runs up.
+# and loses at most 1.5 points to the plain VGG. Both were trained for two epochs from scratch; the check looks these runs up.
 
 # %% name="macs"
 def smaller():

@@ -43,7 +43,7 @@ def eight_times_fewer(choose: Callable[[], tuple[Method, float]]) -> str:
         )
     return (
         f"{name}: {times:.1f} times fewer multiplications, and {100 * small:.1f} % right where the plain network has "
-        f"{100 * dense:.1f} %, both after three epochs from scratch. Is it faster as well? The tile measures."
+        f"{100 * dense:.1f} %, both after two epochs from scratch. Is it faster as well? The tile measures."
     )
 
 
