@@ -21,6 +21,9 @@ from labkit.layers import layers
         ("ResNet-20", 272_186),
         ("MLP-3x512", 784 * 512 + 2 * 512 * 512 + 512 * 10 + 2 * (3 * 512 + 10)),
         ("MLP-1000", 785 * 1000 + 1001 * 10),
+        ("Z2CNN", 180 + 5 * 3600 + 6 * 40 + 3210),
+        ("P4CNN", 360 + 5 * 14_400 + 6 * 80 + 40 * 641),
+        ("P4CNN-pooled", 720 + 5 * 14_400 + 6 * 160 + 40 * 321),
     ],
 )
 def test_parameters(name, parameters):
@@ -59,6 +62,8 @@ TARGETS = {
     ("LeNet-5", "FashionMNIST", ""): 0.915,
     ("VGG", "FashionMNIST", ""): 0.935,
     ("ResNet-20", "FashionMNIST", ""): 0.935,
+    ("Z2CNN", "MNIST-rotated", ""): 0.945,
+    ("P4CNN", "MNIST-rotated", ""): 0.975,
 }
 
 

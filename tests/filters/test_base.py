@@ -62,7 +62,7 @@ def test_filters_that_cannot_be_shared_stay_as_they_are():
     model = adopt(nn.Sequential(nn.Conv2d(1, 3, 3), nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, groups=2)))
     assert shared(MultiBias().prepare(model).at(4)) == ["1"]  # three filters are fewer than four copies
     assert shared(DoublyConvolutional().prepare(model).at(4)) == []  # a window of 1 x 1 shares nothing
-    assert shared(P4().prepare(model).at(4)) == ["1"]
+    assert shared(P4().prepare(model).at(4)) == ["1.conv"]
     curve = DoublyConvolutional().prepare(model)
     assert "each stored for itself" in curve.picture(4, "1").title
 
