@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 from labkit.grid import Grid
 from labkit.kernels import HalvingPool, halves
 from labkit.layers import Conv2d, Layer, Linear
-from labkit.orbits import OrbitNorm
+from labkit.orbits import OrbitBias, OrbitNorm
 from labkit.weights import Weight
 
 PLAIN = (nn.Linear, nn.Conv2d)
@@ -139,7 +139,7 @@ class _Tracer(fx.Tracer):
         return super().call_module(m, forward, args, kwargs)
 
     def is_leaf_module(self, module: nn.Module, path: str) -> bool:
-        return isinstance(module, (Layer, Grid, OrbitNorm)) or super().is_leaf_module(module, path)
+        return isinstance(module, (Layer, Grid, OrbitNorm, OrbitBias)) or super().is_leaf_module(module, path)
 
 
 def _norm_after(node: fx.Node, modules: dict[str, nn.Module], calls: list[str]) -> fx.Node | None:

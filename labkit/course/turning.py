@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from labkit import data as datasets
 from labkit.data import Data
 from labkit.filters.equivariance import acted, equivariance_error, maps
-from labkit.live.shapes import QUIET, WIDTH, card, page, text
+from labkit.live.shapes import QUIET, card, page, text
 from labkit.live.watch import Drawing
 from labkit.rotated import turned
 
 STEP = 15  # degrees
 TILE, GAP, SHOWN = 84, 6, 4  # pixels of a map, and how many there are in a row
-TOP, HEIGHT = 150, 250
+TOP, HEIGHT, WIDTH = 150, 250, 830  # of the cards, and of the page: so wide is a cell of JupyterLab
 
 
 def turn_by_hand(
@@ -77,7 +77,7 @@ def draw(
         rows = acted(maps(model, image, layer), degrees, turns), maps(model, now, layer)
         drawn += _maps(words, rows, turns, 20 + index * (WIDTH - 30) / len(networks), (WIDTH - 50) / len(networks))
     sentence = f"A picture turned by {degrees:g} degrees, maps of {layer}. {'. '.join(said)}."
-    return Drawing(page(drawn, sentence, TOP + HEIGHT + 20), sentence)
+    return Drawing(page(drawn, sentence, TOP + HEIGHT + 20, WIDTH), sentence)
 
 
 def _maps(title: str, rows: tuple[Tensor, Tensor], turns: int, left: float, width: float) -> list[str]:

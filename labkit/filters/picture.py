@@ -31,7 +31,7 @@ def orbit_picture(name: str, weight: Weight | None, fit: ReplacingFit) -> Pictur
 
 
 def _picture(name: str, orbits: Tensor, what: str, text: str) -> Picture:
-    """Draw orbits (n, copies, height, width) as strips, with an empty column between two copies."""
-    strips = torch.cat(list(F.pad(orbits, (0, 1)).unbind(1)), 2)[:, :, :-1]
+    """Draw orbits (n, copies, height, width) as strips, with an empty column between copies and two between orbits."""
+    strips = torch.cat(list(F.pad(orbits, (0, 1, 0, 1)).unbind(1)), 2)
     values = strips.numpy().astype(np.float32)
     return Picture(kind="filters", title=f"{name}: {what}", x=f"filters of {name}", y="", values=values, text=text)

@@ -15,12 +15,12 @@ def clip(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most].rpartition(" ")[0] + " …"
 
 
-def page(drawn: list[str], title: str, height: int) -> str:
+def page(drawn: list[str], title: str, height: int, width: int = WIDTH) -> str:
     """Put shapes on a page, which says its title to who cannot see it."""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" font-family="system-ui, sans-serif"><title>{escape(title)}</title>'
-        f'<rect width="{WIDTH}" height="{height}" fill="white"/>{"".join(drawn)}</svg>'
+        f'<rect width="{width}" height="{height}" fill="white"/>{"".join(drawn)}</svg>'
     )
 
 

@@ -130,3 +130,24 @@ def test_time_against_n_fills_in_while_one_watches(lab, page):
     assert shown.locator("polyline").count() == 4 * 8
     page.screenshot_of("notebook-03-against-n")
     notebook.close()
+
+
+def test_a_network_that_was_trained_under_a_rule_is_shared_and_its_orbits_are_shown(lab, page):
+    with panel_of(lab, page, "05", ["panel"], "copies 1") as tab:
+        tab.locator(RANGE).first.press("ArrowRight")
+        tab.wait_for_function(SAID, arg="copies 4: 98.0 %")
+        tab.wait_for_selector(".lk-plot-picture[aria-label*='each used in 4 copies']")
+        assert tab.is_hidden(".lk-alert")
+        page.screenshot_of("notebook-05-shared")
+
+
+def test_a_picture_is_turned_by_hand_and_the_maps_turn_with_it(lab, page):
+    cells = ["panel", "turn-by-hand"]
+    with panel_of(lab, page, "05", cells, "copies 1") as tab:
+        slider = tab.locator(".widget-slider [role=slider], .widget-hslider .noUi-handle").first
+        slider.scroll_into_view_if_needed()
+        slider.focus()
+        for _ in range(6):
+            slider.press("ArrowRight")
+        tab.wait_for_selector("svg[role=img]:has-text('turned by 90 degrees')")
+        page.screenshot_of("notebook-05-turned")

@@ -121,10 +121,10 @@ def test_the_picture_shows_each_stored_filter_beside_its_copies(method):
     curve = method().prepare(zoo.load("VGG"))
     shown, weight = curve.picture(VALUES[method], "conv1"), curve.at(VALUES[method]).conv1.weight
     copies = weight.copies
-    assert shown.kind == "filters" and shown.values.shape[1:] == (3, 4 * copies - 1)
+    assert shown.kind == "filters" and shown.values.shape[1:] == (4, 4 * copies)
     first = weight()[:copies, 0].detach().numpy()
     for index in range(copies):
-        assert (shown.values[0][:, 4 * index : 4 * index + 3] == first[index]).all()
+        assert (shown.values[0][:3, 4 * index : 4 * index + 3] == first[index]).all()
     assert f"{stored(weight):,} numbers for 288" in shown.title and "squared norm kept" in shown.text
     assert "32 filters, each stored for itself" in curve.picture(1, "conv1").title
 
