@@ -54,11 +54,13 @@ for name, x in (("upright", picture), ("turned", torch.rot90(picture, 1, (2, 3))
 #
 # A ReLU drops what is negative, so networks learn many filters twice, with either sign. **CReLU** keeps both halves of one filter [@shang2016]. Write `crelu(z)`: for maps `z` (n, c, …) return (n, 2 c, …), the ReLU of $z$, then the ReLU of $-z$.
 
+
 # %% name="crelu"
 def crelu(z):
     ### BEGIN SOLUTION
     return torch.cat((torch.relu(z), torch.relu(-z)), dim=1)
     ### END SOLUTION
+
 
 # %% name="check-crelu" points=2
 ### BEGIN HIDDEN TESTS
@@ -72,12 +74,14 @@ check("concatenated ReLU", crelu)
 # Write `lift(filters)`: for filters (n, in, k, k) return the weight (4 n, in, k, k) of a **lifting layer**, in which the four orientations of a filter stand beside each other, each a quarter turn further.
 # The check draws filters and pictures, and proves the equation on them to float precision.
 
+
 # %% name="lifting"
 def lift(filters):
     ### BEGIN SOLUTION
     turned = [torch.rot90(filters, r, (2, 3)) for r in range(4)]
     return torch.stack(turned, 1).flatten(0, 1)
     ### END SOLUTION
+
 
 # %% name="check-lifting" points=2
 ### BEGIN HIDDEN TESTS
@@ -115,12 +119,14 @@ explore("VGG", [P4(), CReLU(), MultiBias(), DoublyConvolutional()], where="conv1
 #
 # Compact designs leave nearly all to 1 x 1 filters. Return two pictures (uint8, 28 x 28; `data.load().validation.images[1, 0]` is one) that no network of 1 x 1 filters and a mean over all places can tell apart, while VGG calls them by different names.
 
+
 # %% name="points"
 def two_pictures():
     ### BEGIN SOLUTION
     picture = data.load().validation.images[1, 0]
     return picture, torch.rot90(picture, 1, (0, 1))
     ### END SOLUTION
+
 
 # %% name="check-points" points=2
 ### BEGIN HIDDEN TESTS
@@ -139,6 +145,8 @@ from labkit.measure import accuracy, parameters
 from labkit.train import Recipe
 
 rivals = {"Z2CNN": (Thinner(), 1), "P4CNN": (P4("random"), 4)}
+
+
 def compare(pictures):
     for network, (method, value) in rivals.items():
         torch.manual_seed(0)
@@ -146,6 +154,7 @@ def compare(pictures):
         for progress, trained in curve.train(value, pictures, Recipe(epochs=2)):
             pass
         print(f"{network}: {parameters(trained):,} numbers, {accuracy(trained, pictures)}")
+
 
 compare(data.load("MNIST-rotated"))
 
@@ -165,11 +174,13 @@ compare(data.load("MNIST").only(6, 9).few(2_000))
 # Which of these methods makes a network faster, and not only its file smaller? Return a method of this section and a value of its knob with which VGG takes at least 8 times fewer multiplications,
 # and loses at most 1.5 points to the plain VGG. Both were trained for two epochs from scratch; the check looks these runs up.
 
+
 # %% name="macs"
 def smaller():
     ### BEGIN SOLUTION
     return DepthwiseSeparable(), 0.75
     ### END SOLUTION
+
 
 # %% name="check-macs" points=2
 ### BEGIN HIDDEN TESTS
