@@ -8,6 +8,7 @@ from labkit import data, zoo
 from labkit.benchmark import results
 from labkit.benchmark.results import Entry
 from labkit.course.checks import NotYet, exercise
+from labkit.course.exercises.network import chosen
 from labkit.filters import METHODS, RIVALS
 from labkit.macs import macs
 from labkit.methods import Method
@@ -24,7 +25,7 @@ SWEEPS = ("filters_scratch", "filters_compact")
 )
 def eight_times_fewer(choose: Callable[[], tuple[Method, float]]) -> str:
     """The multiplications are counted on the network, the accuracy is that of the run of it that the lab ships."""
-    method, value = _asked(choose())
+    method, value = chosen(choose(), (*METHODS, *RIVALS), lambda method: method.knob, "smaller()")
     model, shape = zoo.load(NETWORK), data.load().image_shape
     times = macs(model, shape) / macs(method.prepare(model, data.load()).at(value), shape)
     name = f"{method.title} at {method.knob.show(value)}"
@@ -45,17 +46,6 @@ def eight_times_fewer(choose: Callable[[], tuple[Method, float]]) -> str:
         f"{name}: {times:.1f} times fewer multiplications, and {100 * small:.1f} % right where the plain network has "
         f"{100 * dense:.1f} %, both after two epochs from scratch. Is it faster as well? The tile measures."
     )
-
-
-def _asked(answer: object) -> tuple[Method, float]:
-    """Return the method and its value; raise NotYet for anything else."""
-    if not isinstance(answer, tuple) or len(answer) != 2 or type(answer[0]) not in (*METHODS, *RIVALS):
-        raise NotYet(f"smaller() should return a method of this section and a value of its knob, not {answer!r}.")
-    method, value = answer
-    try:
-        return method, method.knob.check(value)
-    except ValueError as error:
-        raise NotYet(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
 
 
 def _share(method: str, value: float) -> float | None:

@@ -11,9 +11,9 @@ from torch import nn
 
 from labkit import data, zoo
 from labkit.course.checks import NotYet, exercise
-from labkit.course.exercises.network import saved
+from labkit.course.exercises.network import chosen, saved
 from labkit.measure import accuracy
-from labkit.methods import Method
+from labkit.methods import Knob, Method
 from labkit.storage import size
 from labkit.structured import METHODS, RIVALS, Narrower
 
@@ -29,7 +29,7 @@ EPOCHS = 2
 )
 def first_layer(choose: Callable[[], tuple[Method, float]]) -> str:
     """The layer's bytes in the file keep to the budget, and two epochs make the network accurate enough."""
-    method, value = _asked(choose())
+    method, value = chosen(choose(), (*METHODS, *RIVALS), _knob, "first_layer()")
     original = size(zoo.load("LeNet-300-100")).parts[LAYER]
     small = _trained(type(method), value)
     _, loaded = saved(small, "first_layer()")
@@ -48,16 +48,9 @@ def first_layer(choose: Callable[[], tuple[Method, float]]) -> str:
     )
 
 
-def _asked(answer: object) -> tuple[Method, float]:
-    """Return the method and its value; raise NotYet for anything else."""
-    if not isinstance(answer, tuple) or len(answer) != 2 or type(answer[0]) not in (*METHODS, *RIVALS):
-        raise NotYet(f"first_layer() should return a method of this section and a value of its knob, not {answer!r}.")
-    method, value = answer
-    knob = type(method)().prepare(zoo.load("LeNet-300-100"), where=_where(type(method))).knob
-    try:
-        return method, knob.check(value)
-    except ValueError as error:
-        raise NotYet(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+def _knob(method: Method) -> Knob:
+    """Return the knob for the layer, whose values depend on its shape."""
+    return type(method)().prepare(zoo.load("LeNet-300-100"), where=_where(type(method))).knob
 
 
 def _where(kind: type[Method]) -> str | None:
