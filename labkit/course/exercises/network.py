@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-
 from collections.abc import Callable, Sequence
 
 from torch import nn
