@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import ipywidgets
 import numpy as np
@@ -35,7 +35,7 @@ def turn_by_hand(
     """
     pictures = datasets.load(data)
     angle = ipywidgets.IntSlider(0, 0, 360, STEP, description="turn by °", layout={"width": "480px"})
-    which = ipywidgets.Dropdown(options=list(enumerate_classes(pictures)), description="picture")
+    which = ipywidgets.Dropdown(options=list(first_of_each_class(pictures)), description="picture")
     layer = ipywidgets.Dropdown(options=layers, description="maps of")
     picture = ipywidgets.HTML()
 
@@ -51,7 +51,7 @@ def turn_by_hand(
     return whole
 
 
-def enumerate_classes(data: Data):
+def first_of_each_class(data: Data) -> Iterator[tuple[str, int]]:
     """Yield the name of each class with the index of its first validation picture."""
     labels = data.validation.labels
     for index, name in enumerate(data.classes):

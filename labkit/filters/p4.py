@@ -65,7 +65,8 @@ def alike(layer: Conv2d, weight: Rotated) -> nn.Sequential:
 def oriented(model: nn.Module, weights: list[str], turns: int) -> tuple[dict[str, Turning], list[str]]:
     """Follow the maps from the picture on: which of the weights (paths) turn, and which normalisations belong to them.
 
-    A convolution whose filters cannot be shared evenly stays as it is, and the next one reads maps without orientation.
+    The layers are taken in the order in which the network lists them. A convolution whose filters are not square, or
+    cannot be shared evenly, stays as it is, and the next one reads maps without orientation.
 
     >>> from labkit import zoo
     >>> oriented(zoo.load("VGG"), ["conv1.weight", "conv2.weight"], 4)[0]["conv2.weight"]
@@ -76,14 +77,14 @@ def oriented(model: nn.Module, weights: list[str], turns: int) -> tuple[dict[str
     slices, turning = 1, False
     for path, module in model.named_modules():
         if isinstance(module, Conv2d):
-            weight = weight_path(path)
-            turning = turns > 1 and weight in weights and module.weight.shape[0] % turns == 0
+            weight, (out, _, height, width) = weight_path(path), module.weight.shape
+            turning = turns > 1 and weight in weights and out % turns == 0 and height == width
             if turning:
                 lifted[weight] = Turning(turns, slices)
             slices = turns if turning else 1
         elif isinstance(module, OrbitPool):
             slices, turning = 1, False
-        elif type(module) is nn.BatchNorm2d and turning:
+        elif type(module) is nn.BatchNorm2d and turning and module.affine and module.track_running_stats:
             norms.append(path)
     return lifted, norms
 
@@ -107,7 +108,7 @@ class P4(Transfer):
     curve = P4Curve
 
     def empty(self, shape: tuple[int, ...], value: Turning) -> Rotated | None:
-        (turns, slices), (out, inside, height, width) = value, shape
-        if turns == 1 or height != width:
+        (turns, slices), (out, inside, *kernel) = value, shape
+        if turns == 1:
             return None
-        return Rotated(torch.zeros(out // turns, inside // slices, slices, height, width), turns)
+        return Rotated(torch.zeros(out // turns, inside // slices, slices, *kernel), turns)

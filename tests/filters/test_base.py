@@ -10,6 +10,7 @@ from labkit import adopt, layers, zoo
 from labkit.filters import METHODS, P4, CReLU, DoublyConvolutional, MultiBias
 from labkit.filters.base import Transfer
 from labkit.measure import macs
+from labkit.orbits import OrbitNorm
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans
 from labkit.replacing import stored
@@ -65,6 +66,10 @@ def test_filters_that_cannot_be_shared_stay_as_they_are():
     assert shared(P4().prepare(model).at(4)) == ["1.conv"]
     curve = DoublyConvolutional().prepare(model)
     assert "each stored for itself" in curve.picture(4, "1").title
+    oblong = adopt(nn.Sequential(nn.Conv2d(1, 8, (3, 5)), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)))
+    small = P4().prepare(oblong).at(4)
+    assert shared(small) == ["2.conv"] and type(small[1]) is nn.BatchNorm2d and type(small[3]) is OrbitNorm
+    assert "each stored for itself" in P4().prepare(oblong).picture(4, "0").title
 
 
 def test_what_cannot_be_shared_is_refused_in_a_sentence():
