@@ -24,8 +24,8 @@ class Transferred(Weight):
     """
 
     inner = ("filters",)
-    # `sharing` stays 1: the few copies of a filter call for no smaller steps, as P4CNN's validation accuracy says, which
-    # is the same within noise for learning rates from 0.05 to 0.2.
+    # `sharing` stays 1: few copies call for no smaller steps. From a learning rate of 0.05 to 0.2, the validation
+    # accuracy of P4CNN is the same within noise.
 
     def __init__(self, filters: Weight | Tensor, copies: int, out: int):
         super().__init__()
