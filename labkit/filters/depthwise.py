@@ -13,9 +13,9 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from labkit.drawn import WIDTH
 from labkit.filters.compact import Compact
 from labkit.layers import Conv2d
-from labkit.methods import Knob
 from labkit.thinner import as_new, bias_as_new
 from labkit.weights import Dense
 
@@ -35,7 +35,7 @@ class DepthwiseSeparable(Compact):
     stores = "one k x k filter for each map, and a matrix of 1 x 1 filters"
     drawback = "Nearly all is left to 1 x 1 filters, and a narrow network has few of them."
     paper = "howard2017"
-    knob = Knob("width", "width of the network", (0.25, 0.5, 0.75, 1.0), 1.0, percent=True)
+    knob = WIDTH
 
     def width(self, value: float) -> float:
         return value

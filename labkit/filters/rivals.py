@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
+from labkit.drawn import WIDTH
 from labkit.filters.compact import Compact
 from labkit.layers import Conv2d
-from labkit.methods import Knob
 
 WIDTHS = tuple(step / 32 for step in range(4, 33))
 
@@ -26,7 +28,7 @@ class Thinner(Compact):
     stores = "the weights of a small plain network"
     drawback = "It has nothing but fewer filters."
     paper = "howard2017"
-    knob = Knob("width", "width of the network", WIDTHS, 1.0, percent=True)
+    knob = replace(WIDTH, values=WIDTHS)
 
     def width(self, value: float) -> float:
         return value

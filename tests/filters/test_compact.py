@@ -79,7 +79,7 @@ def test_it_is_drawn_by_torchs_dice_at_prepare_and_all_of_it_is_new(method):
 
 @pytest.mark.parametrize("method", COMPACT)
 def test_a_layer_alone_and_a_network_without_filters_are_refused(method):
-    with pytest.raises(ValueError, match="where is 'conv2', but a compact network is drawn as a whole"):
+    with pytest.raises(ValueError, match="where is 'conv2', but the network is drawn as a whole"):
         method().prepare(zoo.load("VGG"), where="conv2")
     with pytest.raises(ValueError, match="no plain convolution"):
         method().prepare(zoo.load("LeNet-300-100"))
