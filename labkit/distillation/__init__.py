@@ -1,0 +1,10 @@
+"""Knowledge distillation: section V of the survey.
+
+METHODS lists them in the order in which the notebook teaches them, and its panel offers all.
+"""
+
+from labkit.distillation.dkd import DecoupledTargets
+from labkit.distillation.logits import LogitRegression
+from labkit.distillation.softtargets import SoftTargets
+
+METHODS = (LogitRegression, SoftTargets, DecoupledTargets)

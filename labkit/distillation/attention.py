@@ -1,0 +1,52 @@
+"""Attention maps: where a layer looks, and how far a student looks elsewhere than its teacher (Zagoruyko 2017).
+
+    Q = vec( sum_c |A_c|^p ),   loss = 1/2 sum over layers of || Q_S / ||Q_S|| - Q_T / ||Q_T|| ||^2
+
+Maps of any number of channels compare, as long as they are as high and as wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+KINDS = ("sum", "power", "max")
+
+
+def attention_map(maps: Tensor, kind: str = "power", p: int = 2) -> Tensor:
+    """Add up or compare maps (n, channels, height, width) over the channels: (n, height, width).
+
+    "sum" is sum_c |A_c|, "power" sum_c |A_c|^p, "max" max_c |A_c|^p. Raises ValueError for another kind.
+
+    >>> attention_map(torch.tensor([[[[1.0]], [[-2.0]]]])).item()
+    5.0
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, but must be one of {', '.join(KINDS)}")
+    size = maps.abs()
+    if kind == "sum":
+        return size.sum(1)
+    return size.pow(p).sum(1) if kind == "power" else size.pow(p).amax(1)
+
+
+def attention_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], kind: str = "power", p: int = 2) -> Tensor:
+    """Return the loss over matching layers, a mean over pictures; each map is first scaled to length 1.
+
+    Raises ValueError where the maps of a layer differ in height or width.
+
+    >>> maps = [torch.rand(2, 3, 4, 4)]
+    >>> attention_loss(maps, [2 * maps[0]]).item() < 1e-10
+    True
+    """
+    total = torch.zeros(())
+    for one, other in zip(student, teacher, strict=True):
+        if one.shape[2:] != other.shape[2:]:
+            raise ValueError(
+                f"the student's maps are {tuple(one.shape[2:])} and the teacher's {tuple(other.shape[2:])}: "
+                "match layers whose maps are as high and as wide"
+            )
+        looks = [torch.nn.functional.normalize(attention_map(maps, kind, p).flatten(1)) for maps in (one, other)]
+        total = total + (looks[0] - looks[1]).square().sum(1).mean() / 2
+    return total

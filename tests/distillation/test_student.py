@@ -1,0 +1,84 @@
+"""Students learn what they are told: by each method, from the whole network or a compressed one."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from labkit import zoo
+from labkit.distillation import METHODS, DecoupledTargets, LogitRegression, SoftTargets
+from labkit.measure import accuracy
+from labkit.quantization import KMeans
+from labkit.storage import load, save
+from tests.pictures import few
+
+RECIPE = replace(SoftTargets.recipe, epochs=4)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return few(2048, 500)
+
+
+def trained(method, data, model=None, value=0.25, recipe=RECIPE):
+    torch.manual_seed(0)
+    curve = method.prepare(model or zoo.load("LeNet-300-100"), data)
+    *_, (_, found) = curve.train(value, data, recipe)
+    return found.eval()
+
+
+@torch.no_grad()
+def missed(method, student, data):
+    """What a method minimises, on pictures that the student never saw."""
+    x, labels = data.normalise(data.validation.images), data.validation.labels
+    z = student(x)
+    return float(method.taught(z, zoo.load("LeNet-300-100")(x), labels, F.cross_entropy(z, labels)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_taught_student_answers_more_as_its_teacher_does_than_one_that_saw_labels_alone(method, data):
+    taught, plain = trained(method(), data), trained(SoftTargets(weight=0), data)
+    assert missed(method(), taught, data) < 0.9 * missed(method(), plain, data)
+    assert accuracy(taught, data).value > 0.6
+
+
+def test_without_weight_it_is_the_plain_student(data):
+    one, other = trained(SoftTargets(weight=0), data), trained(SoftTargets(temperature=20, weight=0), data)
+    assert all(torch.equal(one.state_dict()[name], now) for name, now in other.state_dict().items())
+
+
+def test_the_teacher_stays_as_it_is_and_may_be_compressed(data):
+    teacher = zoo.load("LeNet-300-100")
+    before = copy.deepcopy(teacher.state_dict())
+    trained(SoftTargets(), data, teacher)
+    assert all(torch.equal(before[name], now) for name, now in teacher.state_dict().items())
+    clustered = KMeans().prepare(teacher).at(3)
+    student = trained(LogitRegression(), data, clustered)
+    assert accuracy(student, data).value > 0.6 and type(student.fc1.weight).__name__ == "Dense"
+
+
+def test_a_student_can_be_compressed_and_saved(data, tmp_path):
+    student = trained(SoftTargets(), data)
+    small = KMeans().prepare(student).at(4)
+    save(small, tmp_path / "student.safetensors")
+    x = torch.randn(3, 1, 28, 28)
+    assert torch.equal(load(tmp_path / "student.safetensors")(x), small(x))
+
+
+def test_its_width_is_the_knob():
+    curve = DecoupledTargets().prepare(zoo.load("VGG"))
+    assert [curve.at(width).conv4.weight.shape[0] for width in curve.knob.values] == [16, 32, 48, 64]
+    assert curve.picture(0.5, "conv1").kind == "bars"
+
+
+def test_senseless_settings_are_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="temperature is 0.0, but must be above 0"):
+        SoftTargets(temperature=0)
+    with pytest.raises(ValueError, match="weight is 2, but must be from 0 to 1"):
+        SoftTargets(weight=2)
+    with pytest.raises(ValueError, match="both must be at least 0"):
+        DecoupledTargets(beta=-1)
+    with pytest.raises(ValueError, match="drawn as a whole"):
+        SoftTargets().prepare(zoo.load("VGG"), where="conv1")
