@@ -3,8 +3,9 @@
 METHODS lists them in the order in which the notebook teaches them, and its panel offers all.
 """
 
+from labkit.distillation.attention import AttentionTransfer
 from labkit.distillation.dkd import DecoupledTargets
 from labkit.distillation.logits import LogitRegression
 from labkit.distillation.softtargets import SoftTargets
 
-METHODS = (LogitRegression, SoftTargets, DecoupledTargets)
+METHODS = (LogitRegression, SoftTargets, AttentionTransfer, DecoupledTargets)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from labkit.distillation.student import Maps, Student
+from labkit.distillation.watch import last_of_each_size
 
 KINDS = ("sum", "power", "max")
 
@@ -50,3 +53,42 @@ def attention_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], kind: s
         looks = [torch.nn.functional.normalize(attention_map(maps, kind, p).flatten(1)) for maps in (one, other)]
         total = total + (looks[0] - looks[1]).square().sum(1).mean() / 2
     return total
+
+
+class AttentionTransfer(Student):
+    """A thinner network that learns the labels, and to look where its teacher looks.
+
+    Compared are the last maps of each height and width. `beta` is at least 0, `kind` and `p` are those of
+    `attention_map`.
+
+    >>> from labkit import zoo
+    >>> AttentionTransfer().matched(zoo.load("LeNet-5"), (1, 28, 28))
+    ['conv1', 'pool1', 'conv2', 'pool2']
+    """
+
+    title = "Attention transfer"
+    idea = "Tell the student where each layer of the teacher looks: how strong all its maps are, place by place."
+    equation = (
+        r"\mathrm{CE} + \tfrac{\beta}{2} \sum_j \Big\lVert \tfrac{Q_S}{\lVert Q_S \rVert} "
+        r"- \tfrac{Q_T}{\lVert Q_T \rVert} \Big\rVert^2"
+    )
+    stores = "the weights of a small network"
+    drawback = (
+        "It needs maps that are as high and as wide in both, so a student of another shape must be matched by hand."
+    )
+    paper = "zagoruyko2017"
+
+    def __init__(self, beta: float = 10.0, kind: str = "power", p: int = 2):
+        if not beta >= 0:
+            raise ValueError(f"beta is {beta}, but must be at least 0")
+        attention_map(torch.zeros(1, 1, 1, 1), kind, p)  # refuse a senseless one now
+        self.beta, self.kind, self.p = float(beta), kind, p
+
+    def matched(self, model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
+        found = last_of_each_size(model, image_shape)
+        if not found:
+            raise ValueError("the network has no maps, so there is nowhere to look: take LeNet-5 or VGG")
+        return found
+
+    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
+        return hard + self.beta * attention_loss(*maps, self.kind, self.p)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from labkit.distillation.losses import decoupled, soften
-from labkit.distillation.student import Student
+from labkit.distillation.student import Maps, Student
 
 
 class DecoupledTargets(Student):
@@ -36,6 +36,6 @@ class DecoupledTargets(Student):
         self.temperature, self.alpha, self.beta = float(temperature), float(alpha), float(beta)
         soften(Tensor([[0.0]]), self.temperature)  # refuse a senseless one now
 
-    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor) -> Tensor:
+    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
         target, others = decoupled(student, teacher, labels, self.temperature)
         return hard + self.temperature**2 * (self.alpha * target + self.beta * others).mean()

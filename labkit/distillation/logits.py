@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from labkit.distillation.losses import logit_loss
-from labkit.distillation.student import Student
+from labkit.distillation.student import Maps, Student
 
 
 class LogitRegression(Student):
@@ -28,5 +28,5 @@ class LogitRegression(Student):
     drawback = "A student that is too small spends its numbers on logits that never decide."
     paper = "ba2014"
 
-    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor) -> Tensor:
+    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
         return logit_loss(student, teacher)

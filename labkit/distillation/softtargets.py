@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from labkit.distillation.losses import soft_loss, soften
-from labkit.distillation.student import Student, share
+from labkit.distillation.student import Maps, Student, share
 
 
 class SoftTargets(Student):
@@ -34,5 +34,5 @@ class SoftTargets(Student):
         self.temperature, self.weight = float(temperature), share("weight", weight)
         soften(Tensor([[0.0]]), self.temperature)  # refuse a senseless one now
 
-    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor) -> Tensor:
+    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
         return (1 - self.weight) * hard + self.weight * soft_loss(student, teacher, self.temperature)

@@ -10,9 +10,12 @@ from torch import Tensor, nn
 
 from labkit.data import Data
 from labkit.deploy import deployed
+from labkit.distillation.watch import Watch
 from labkit.drawn import WIDTH, Drawn, DrawnCurve
 from labkit.thinner import thinner
-from labkit.train import Loss, Progress, Recipe, cross_entropy
+from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
+
+Maps = tuple[list[Tensor], list[Tensor]]  # of the student and of the teacher
 
 
 class DistilledCurve(DrawnCurve):
@@ -26,14 +29,26 @@ class DistilledCurve(DrawnCurve):
         device: str = "cpu",
         loss: Loss = cross_entropy,
     ) -> Iterator[tuple[Progress, nn.Module]]:
-        teacher = deployed(copy.deepcopy(self.model).to(device))
+        student, teacher = self.at(value), copy.deepcopy(self.model).to(device).eval()
+        paths = self.method.matched(self.model, self.image_shape)
+        if not paths:
+            teacher = deployed(teacher)  # faster, but its layers have other names
+        watches = [Watch(network, paths) for network in (student, teacher)]
 
         def taught(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
             with torch.no_grad():
                 told = teacher(images)
-            return self.method.taught(outputs, told, labels, loss(outputs, labels, images))
+            maps = tuple(watch.maps for watch in watches)
+            return self.method.taught(outputs, told, labels, loss(outputs, labels, images), maps)
 
-        yield from super().train(value, data, recipe, device, taught)
+        trainer = Trainer(student, data, recipe or self.method.recipe, taught, device=device)
+        try:
+            for progress in trainer.run(every=10):
+                watches[0].remove()  # who measures or saves the student in between must find it bare
+                yield progress, student
+                watches[0].add()
+        finally:
+            watches[0].remove()
 
 
 class Student(Drawn):
@@ -47,8 +62,15 @@ class Student(Drawn):
     def draw(self, model: nn.Module, shape: tuple[int, int, int], value: float, random: torch.Generator) -> nn.Module:
         return thinner(model, shape, value, random)
 
-    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor) -> Tensor:
-        """Return the loss for the logits of both (n, classes); `hard` is the usual loss on the labels (n,)."""
+    def matched(self, model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
+        """List the modules (paths) whose maps a student is compared in; none, unless a subclass says which."""
+        return []
+
+    def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
+        """Return the loss for the logits of both (n, classes) and their `maps` in the matched modules.
+
+        `hard` is the usual loss on the labels (n,).
+        """
         raise NotImplementedError(f"{type(self).__name__} must say what a student minimises")
 
 

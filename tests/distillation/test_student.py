@@ -8,7 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from labkit import zoo
-from labkit.distillation import METHODS, DecoupledTargets, LogitRegression, SoftTargets
+from labkit.distillation import AttentionTransfer, DecoupledTargets, LogitRegression, SoftTargets
+from labkit.distillation.attention import attention_loss
+from labkit.distillation.watch import Watch, last_of_each_size
 from labkit.measure import accuracy
 from labkit.quantization import KMeans
 from labkit.storage import load, save
@@ -34,10 +36,10 @@ def missed(method, student, data):
     """What a method minimises, on pictures that the student never saw."""
     x, labels = data.normalise(data.validation.images), data.validation.labels
     z = student(x)
-    return float(method.taught(z, zoo.load("LeNet-300-100")(x), labels, F.cross_entropy(z, labels)))
+    return float(method.taught(z, zoo.load("LeNet-300-100")(x), labels, F.cross_entropy(z, labels), ([], [])))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [LogitRegression, SoftTargets, DecoupledTargets])
 def test_a_taught_student_answers_more_as_its_teacher_does_than_one_that_saw_labels_alone(method, data):
     taught, plain = trained(method(), data), trained(SoftTargets(weight=0), data)
     assert missed(method(), taught, data) < 0.9 * missed(method(), plain, data)
@@ -82,3 +84,32 @@ def test_senseless_settings_are_refused_in_a_sentence():
         DecoupledTargets(beta=-1)
     with pytest.raises(ValueError, match="drawn as a whole"):
         SoftTargets().prepare(zoo.load("VGG"), where="conv1")
+    with pytest.raises(ValueError, match="beta is -1, but must be at least 0"):
+        AttentionTransfer(beta=-1)
+    with pytest.raises(ValueError, match="kind is 'mean'"):
+        AttentionTransfer(kind="mean")
+
+
+def test_attention_makes_a_student_look_where_its_teacher_looks(data):
+    """Beside a student that saw the labels alone, on pictures that both never saw."""
+    teacher, x = zoo.load("LeNet-5"), data.normalise(data.validation.images[:200])
+    paths = last_of_each_size(teacher, data.image_shape)
+    found = []
+    for beta in (0, 100):
+        student = trained(AttentionTransfer(beta), data, teacher, 0.5)
+        watches = [Watch(network, paths) for network in (student, teacher)]
+        with torch.no_grad():
+            student(x), teacher(x)
+        found.append(float(attention_loss(*(watch.maps for watch in watches))))
+        watches[1].remove()
+    assert found[1] < 0.7 * found[0]
+
+
+def test_a_trained_student_is_watched_no_more(data):
+    student = trained(AttentionTransfer(), data, zoo.load("LeNet-5"))
+    assert not any(module._forward_hooks for module in student.modules())
+
+
+def test_a_network_without_maps_has_no_attention(data):
+    with pytest.raises(ValueError, match="nowhere to look"):
+        trained(AttentionTransfer(), data)

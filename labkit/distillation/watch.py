@@ -1,0 +1,71 @@
+"""What lies inside a network while it runs: the maps that some of its modules put out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from labkit.weights import Weight
+
+
+class Watch:
+    """Keeps what some modules (paths) of a network put out last, until it is taken away again.
+
+    >>> watch = Watch(model := nn.Sequential(nn.ReLU()), ["0"])
+    >>> _ = model(torch.tensor([-1.0, 2.0]))
+    >>> watch.maps[0].tolist()
+    [0.0, 2.0]
+    """
+
+    def __init__(self, model: nn.Module, paths: Sequence[str]):
+        self._places = [model.get_submodule(path) for path in paths]
+        self._seen: dict[int, Tensor] = {}
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self.add()
+
+    @property
+    def maps(self) -> list[Tensor]:
+        """What each module put out when the network ran last, in the order of the paths."""
+        return [self._seen[index] for index in range(len(self._places))]
+
+    def add(self) -> None:
+        """Begin to look."""
+        for index, place in enumerate(self._places):
+            self._hooks.append(place.register_forward_hook(lambda _, x, y, index=index: self._seen.update({index: y})))
+
+    def remove(self) -> None:
+        """Stop looking, and leave the network as it was."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._seen.clear()
+
+
+@torch.no_grad()
+def last_of_each_size(model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
+    """List the modules that put out the last maps of each height and width, from the picture on.
+
+    >>> from labkit import zoo
+    >>> last_of_each_size(zoo.load("VGG"), (1, 28, 28))
+    ['relu2', 'relu4', 'relu6', 'pool3']
+    """
+    last: dict[tuple[int, int], str] = {}
+    hooks = []
+    for path, module in model.named_modules():
+        if path and not isinstance(module, Weight):
+
+            def note(_, x, y, path=path):
+                if isinstance(y, Tensor) and y.ndim == 4 and min(y.shape[2:]) > 1:
+                    last.pop(tuple(y.shape[2:]), None)
+                    last[tuple(y.shape[2:])] = path
+
+            hooks.append(module.register_forward_hook(note))
+    training = model.training
+    try:
+        model.eval()(torch.zeros(1, *image_shape))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return list(last.values())
