@@ -5,7 +5,8 @@ METHODS lists them in the order in which the notebook teaches them, and its pane
 
 from labkit.distillation.attention import AttentionTransfer
 from labkit.distillation.dkd import DecoupledTargets
+from labkit.distillation.hints import Hints
 from labkit.distillation.logits import LogitRegression
 from labkit.distillation.softtargets import SoftTargets
 
-METHODS = (LogitRegression, SoftTargets, AttentionTransfer, DecoupledTargets)
+METHODS = (LogitRegression, SoftTargets, Hints, AttentionTransfer, DecoupledTargets)

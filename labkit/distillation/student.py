@@ -29,7 +29,13 @@ class DistilledCurve(DrawnCurve):
         device: str = "cpu",
         loss: Loss = cross_entropy,
     ) -> Iterator[tuple[Progress, nn.Module]]:
-        student, teacher = self.at(value), copy.deepcopy(self.model).to(device).eval()
+        yield from self.teach(self.at(value), data, recipe or self.method.recipe, device, loss)
+
+    def teach(
+        self, student: nn.Module, data: Data, recipe: Recipe, device: str = "cpu", loss: Loss = cross_entropy
+    ) -> Iterator[tuple[Progress, nn.Module]]:
+        """Train a student in place, yielding progress and the student as it stands."""
+        teacher = copy.deepcopy(self.model).to(device).eval()
         paths = self.method.matched(self.model, self.image_shape)
         if not paths:
             teacher = deployed(teacher)  # faster, but its layers have other names
@@ -41,7 +47,7 @@ class DistilledCurve(DrawnCurve):
             maps = tuple(watch.maps for watch in watches)
             return self.method.taught(outputs, told, labels, loss(outputs, labels, images), maps)
 
-        trainer = Trainer(student, data, recipe or self.method.recipe, taught, device=device)
+        trainer = Trainer(student, data, recipe, taught, device=device)
         try:
             for progress in trainer.run(every=10):
                 watches[0].remove()  # who measures or saves the student in between must find it bare

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from labkit import zoo
-from labkit.distillation import AttentionTransfer, DecoupledTargets, LogitRegression, SoftTargets
+from labkit.distillation import AttentionTransfer, DecoupledTargets, Hints, LogitRegression, SoftTargets
 from labkit.distillation.attention import attention_loss
 from labkit.distillation.watch import Watch, last_of_each_size
 from labkit.measure import accuracy
@@ -113,3 +113,23 @@ def test_a_trained_student_is_watched_no_more(data):
 def test_a_network_without_maps_has_no_attention(data):
     with pytest.raises(ValueError, match="nowhere to look"):
         trained(AttentionTransfer(), data)
+
+
+def test_hints_come_first_and_bring_the_middle_nearer(data):
+    """After the first stage a linear map of the student's middle is nearer to the teacher's than before it."""
+    teacher, recipe = zoo.load("LeNet-5"), replace(Hints.recipe, epochs=2)
+    curve = Hints().prepare(teacher, data)
+    student = curve.at(0.5)
+    path = Hints().middle(teacher, data.image_shape)
+    far = [progress.loss for progress in curve.guide(student, data, recipe)]
+    assert far[-1] < 0.8 * far[0] and path == "pool1"
+    before, steps = curve.at(0.5), [progress for progress, _ in curve.train(0.5, data, recipe)]
+    assert torch.equal(before.fc2.weight(), student.fc2.weight())  # behind the middle nothing was taught yet
+    assert not torch.equal(before.conv1.weight(), student.conv1.weight())
+    assert steps[-1].step == steps[-1].steps == 2 * 2 * (len(data.train) // recipe.batch)
+    assert [one.step for one in steps] == sorted(one.step for one in steps)
+
+
+def test_a_network_without_maps_has_no_middle(data):
+    with pytest.raises(ValueError, match="no hint half way"):
+        trained(Hints(), data)
