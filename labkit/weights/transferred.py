@@ -73,9 +73,20 @@ class Transferred(Weight):
 class Pointwise(Transferred):
     """Copies whose outputs follow from that of the first: one convolution serves all of an orbit."""
 
+    @property
+    def signs(self) -> tuple[float, ...]:
+        """What the output of each copy is, as a multiple of that of the filter itself."""
+        raise NotImplementedError(f"{type(self).__name__} must say what its copies put out")
+
+    def orbit(self, filters: Tensor) -> Tensor:
+        signs = filters.new_tensor(self.signs).view(-1, *[1] * (filters.ndim - 1))
+        return filters.unsqueeze(1) * signs
+
     def many(self, y: Tensor, dim: int) -> Tensor:
         """Make the outputs of all copies from those of the filters, which lie along a dimension."""
-        raise NotImplementedError(f"{type(self).__name__} must say what its copies put out")
+        # Channels last, so that the copies of a number lie beside it in memory, in the layout of all our networks.
+        y = y.movedim(dim, -1).unsqueeze(-1) * y.new_tensor(self.signs)
+        return y.flatten(-2).narrow(-1, 0, self.out).movedim(-1, dim)
 
     def linear(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         y = self.many(F.linear(x, self.filters()), x.ndim - 1)
@@ -107,11 +118,9 @@ class Negated(Pointwise):
     def __init__(self, filters: Weight | Tensor, out: int):
         super().__init__(filters, 2, out)
 
-    def orbit(self, filters: Tensor) -> Tensor:
-        return torch.stack((filters, -filters), 1)
-
-    def many(self, y: Tensor, dim: int) -> Tensor:
-        return torch.stack((y, -y), dim + 1).flatten(dim, dim + 1).narrow(dim, 0, self.out)
+    @property
+    def signs(self) -> tuple[float, ...]:
+        return 1.0, -1.0
 
 
 class Copied(Pointwise):
@@ -124,8 +133,6 @@ class Copied(Pointwise):
     [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]
     """
 
-    def orbit(self, filters: Tensor) -> Tensor:
-        return filters.unsqueeze(1).expand(-1, self.copies, *filters.shape[1:])
-
-    def many(self, y: Tensor, dim: int) -> Tensor:
-        return y.repeat_interleave(self.copies, dim).narrow(dim, 0, self.out)
+    @property
+    def signs(self) -> tuple[float, ...]:
+        return (1.0,) * self.copies
