@@ -9,7 +9,7 @@ from torch import nn
 from labkit import adopt, zoo
 from labkit.deploy import deployed
 from labkit.folding import fold
-from labkit.orbits import OrbitNorm, OrbitPool, shared
+from labkit.orbits import OrbitBias, OrbitNorm, OrbitPool, shared
 from labkit.storage import FileError, kinds, load, save
 from tests.networks import close, shaken
 
@@ -71,3 +71,14 @@ def test_a_file_cannot_name_a_senseless_number_of_turns(turns):
         kinds.build("OrbitNorm", [turns, *norm[1:]], lambda tensor: tensor)
     with pytest.raises(FileError, match="lacks a part"):
         kinds.build("OrbitNorm", [4, norm[1], None, *norm[3:]], lambda tensor: tensor)
+    for bias in ([turns, torch.zeros(2)], [4, None], [4, torch.zeros(2, 2)], [4, torch.zeros(2, dtype=torch.int64)]):
+        with pytest.raises(FileError, match="an OrbitBias lacks a part"):
+            kinds.build("OrbitBias", bias, lambda tensor: tensor)
+
+
+def test_a_bias_of_orbits_is_one_for_all_maps_of_a_filter():
+    bias, x = OrbitBias(torch.tensor([1.0, -2.0]), 4), torch.randn(3, 8, 2, 2)
+    expected = x + torch.tensor([1.0] * 4 + [-2.0] * 4).view(8, 1, 1)
+    torch.testing.assert_close(bias(x), expected)
+    bias(x).sum().backward()
+    assert bias.values.grad.tolist() == [48.0, 48.0]  # 3 pictures, 4 maps, 4 places
