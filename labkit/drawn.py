@@ -16,7 +16,7 @@ from labkit.methods import Curve, Knob, Method, Picture, sound_leaves
 from labkit.replacing import stored
 from labkit.train import Recipe
 
-WIDTH = Knob("width", "width of the network", (0.25, 0.5, 0.75, 1.0), 1.0, percent=True)
+WIDTH = Knob("width", "width of the network", (0.25, 0.5, 0.75, 0.875, 1.0), 1.0, percent=True)
 
 
 class DrawnCurve(Curve):

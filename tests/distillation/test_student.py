@@ -71,7 +71,7 @@ def test_a_student_can_be_compressed_and_saved(data, tmp_path):
 
 def test_its_width_is_the_knob():
     curve = DecoupledTargets().prepare(zoo.load("VGG"))
-    assert [curve.at(width).conv4.weight.shape[0] for width in curve.knob.values] == [16, 32, 48, 64]
+    assert [curve.at(width).conv4.weight.shape[0] for width in curve.knob.values] == [16, 32, 48, 56, 64]
     assert curve.picture(0.5, "conv1").kind == "bars"
 
 

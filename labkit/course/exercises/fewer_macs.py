@@ -20,8 +20,8 @@ SWEEPS = ("filters_scratch", "filters_compact")
 @exercise(
     "eight times fewer multiplications",
     "Which of the six methods save multiplications at all? Open the panel on VGG, and read the tile.",
-    "Only what convolves less saves: Fire modules, and depthwise filters. At its full width, the latter saves 7 times.",
-    "return DepthwiseSeparable(), 0.75",
+    "Only what convolves less saves: Fire modules, and depthwise filters. At full width, the latter saves 7 times.",
+    "A little less than the full width is enough: return DepthwiseSeparable(), 0.875",
 )
 def eight_times_fewer(choose: Callable[[], tuple[Method, float]]) -> str:
     """The multiplications are counted on the network, the accuracy is that of the run of it that the lab ships."""
