@@ -36,7 +36,6 @@ panel.guess(size=1000 * kilobytes, accuracy=percent / 100)
 
 # %% name="five-by-five"
 import torch
-from torch.nn.functional import conv2d
 
 from labkit.weights import Rotated
 
@@ -47,7 +46,7 @@ print("before: one filter\n", filters[0, 0, 0].int().numpy(), "\nafter: its firs
 picture = torch.zeros(1, 1, 5, 5)
 picture[..., 0, :] = 1
 for name, x in (("upright", picture), ("turned", torch.rot90(picture, 1, (2, 3)))):
-    print(name, conv2d(x, weight).flatten().int().tolist())
+    print(name, torch.conv2d(x, weight).flatten().int().tolist())
 
 # %% [markdown] name="exercise-crelu"
 # ## Exercise: nothing lost
@@ -191,10 +190,10 @@ check("eight times fewer multiplications", smaller)
 # %% [markdown] name="published"
 # ## What came after, and the papers' numbers beside ours
 #
-# Depthwise filters are in nearly every small network since. Equivariance went on to all angles, to three dimensions, and to molecules, where no direction is special. Large networks often drop it and turn their training pictures instead.
+# Depthwise filters are in nearly every small network since. Equivariance went on to all angles, to three dimensions and to molecules. Large networks often turn their training pictures instead.
 #
-# In the first table, compare each method with the *plain* network of as many numbers. What is left of the gain on the wide network, and what on the narrow one? In the last table, compare compact designs
-# with fewer plain filters at as many multiplications. Pictures of 28 x 28 are easy: which claims do they not test?
+# In the first table, compare each method with the *plain* network of as many numbers: what is left of the gain, wide and narrow? In the last one, compare compact designs with fewer plain filters
+# at as many multiplications. Which claims do such small pictures not test?
 
 # %% name="tables"
 from labkit.benchmark import filters as tables
