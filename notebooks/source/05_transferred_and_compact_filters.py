@@ -138,7 +138,7 @@ check("where 1 x 1 filters lose", two_pictures)
 #
 # Two epochs on turned digits, from nothing. The **control** is a plain network with about as many numbers. Which one would you bet on?
 
-# %% name="train"
+# %% name="rivals"
 from labkit import adopt
 from labkit.measure import accuracy, parameters
 from labkit.train import Recipe
@@ -146,6 +146,7 @@ from labkit.train import Recipe
 rivals = {"Z2CNN": (Thinner(), 1), "P4CNN": (P4("random"), 4)}
 
 
+# %% name="train"
 def compare(pictures):
     for network, (method, value) in rivals.items():
         torch.manual_seed(0)
