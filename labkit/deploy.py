@@ -51,10 +51,10 @@ def _fast(origin: nn.Module, bias: Tensor | None, norm: nn.Module | None) -> nn.
         v = weight.v().detach()
         return behind(grid, nn.Sequential(_linear(v, None), _linear(u, bias)))
     product = "linear" if isinstance(origin, Linear) else "conv2d"
-    if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product):
+    if not isinstance(weight, Weight) or getattr(type(weight), product) is getattr(Weight, product) or norm is not None:
         return None
     origin.weight = weight.frozen()
-    return origin if norm is None else nn.Sequential(origin, norm)  # a row's scale need not fit its product
+    return origin
 
 
 def _thin_convolutions(origin: Conv2d, bias: Tensor | None, norm: nn.Module | None) -> Iterator[nn.Conv2d]:

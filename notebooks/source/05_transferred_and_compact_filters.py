@@ -42,7 +42,7 @@ from labkit.weights import Rotated
 filters = torch.zeros(1, 1, 1, 5, 5)
 filters[..., 0, :], filters[..., :, 0] = 1, 1
 weight = Rotated(filters, 4)().detach()
-print("before: one filter\n", filters[0, 0, 0].int().numpy(), "\nafter: its first copy\n", weight[1, 0].int().numpy())
+print(filters[0, 0, 0].int().numpy(), "\nbecomes, turned once,\n", weight[1, 0].int().numpy())
 picture = torch.zeros(1, 1, 5, 5)
 picture[..., 0, :] = 1
 for name, x in (("upright", picture), ("turned", torch.rot90(picture, 1, (2, 3)))):
