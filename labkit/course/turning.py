@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from labkit import data as datasets
 from labkit.data import Data
-from labkit.filters.equivariance import acted, equivariance_error, maps
+from labkit.filters.equivariance import acted, maps, missed
 from labkit.live.shapes import QUIET, card, page, text
 from labkit.live.watch import Drawing
 from labkit.rotated import turned
@@ -69,12 +69,13 @@ def draw(
     ]
     said = []
     for index, (name, (model, turns)) in enumerate(networks.items()):
-        error = equivariance_error(model, image, layer, degrees, turns)
+        straight = maps(model, image, layer)
+        rows = acted(straight, degrees, turns), maps(model, now, layer)
+        error = missed(straight, *rows)
         answers = [answer(model, one, classes) for one in (image, now)]
         words = f"{name}: equivariance error {error:.1g}" if error < 0.01 else f"{name}: equivariance error {error:.2f}"
         said.append(f"{words}; upright it says {answers[0]}, turned {answers[1]}")
         drawn.append(text(140, 62 + 44 * index, f"{name} says upright: {answers[0]}, turned: {answers[1]}", 13))
-        rows = acted(maps(model, image, layer), degrees, turns), maps(model, now, layer)
         drawn += _maps(words, rows, turns, 20 + index * (WIDTH - 30) / len(networks), (WIDTH - 50) / len(networks))
     sentence = f"A picture turned by {degrees:g} degrees, maps of {layer}. {'. '.join(said)}."
     return Drawing(page(drawn, sentence, TOP + HEIGHT + 20, WIDTH), sentence)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.distillation.student import Maps, Student
-from labkit.distillation.watch import last_of_each_size
+from labkit.inside import last_of_each_size
 
 KINDS = ("sum", "power", "max")
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from labkit.data import Data
 from labkit.distillation.softtargets import SoftTargets
 from labkit.distillation.student import DistilledCurve
-from labkit.distillation.watch import Watch, last_of_each_size
+from labkit.inside import Watch, last_of_each_size
 from labkit.layers import Conv2d
 from labkit.thinner import as_new
 from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
@@ -38,18 +38,12 @@ class Guided(nn.Module):
 class HintCurve(DistilledCurve):
     """Students that are trained in two stages of as many epochs each."""
 
-    def train(
-        self,
-        value: float,
-        data: Data,
-        recipe: Recipe | None = None,
-        device: str = "cpu",
-        loss: Loss = cross_entropy,
+    def teach(
+        self, student: nn.Module, data: Data, recipe: Recipe, device: str = "cpu", loss: Loss = cross_entropy
     ) -> Iterator[tuple[Progress, nn.Module]]:
-        student, recipe = self.at(value), recipe or self.method.recipe
         for progress in self.guide(student, data, recipe, device):
             yield replace(progress, steps=2 * progress.steps), student
-        for progress, taught in self.teach(student, data, recipe, device, loss):
+        for progress, taught in super().teach(student, data, recipe, device, loss):
             done = progress.steps
             yield replace(progress, step=done + progress.step, steps=2 * done), taught
 

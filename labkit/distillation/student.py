@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from labkit.data import Data
 from labkit.deploy import deployed
-from labkit.distillation.watch import Watch
 from labkit.drawn import WIDTH, Drawn, DrawnCurve
+from labkit.inside import Watch
 from labkit.thinner import thinner
 from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from labkit.inside import Watch
 from labkit.rotated import turned
 
 
@@ -29,15 +30,13 @@ def maps(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     if layer not in places:
         named = ", ".join(name for name, _ in model.named_children())
         raise ValueError(f"layer {layer!r} does not exist: choose one of {named}")
-    found: list[Tensor] = []
-    hook = places[layer].register_forward_hook(lambda module, args, y: found.append(y))
-    training = model.training
+    watch, training = Watch(model, [layer]), model.training
     try:
         model.eval()(images)
+        return watch.maps[0]
     finally:
-        hook.remove()
+        watch.remove()
         model.train(training)
-    return found[0]
 
 
 def acted(maps: Tensor, degrees: float, turns: int = 1) -> Tensor:
@@ -64,5 +63,13 @@ def equivariance_error(model: nn.Module, images: Tensor, layer: str, degrees: fl
     True
     """
     straight = maps(model, images, layer)
-    difference = maps(model, turned(images, degrees), layer) - acted(straight, degrees, turns)
-    return float(difference.norm() / straight.norm().clamp_min(1e-30))
+    return missed(straight, acted(straight, degrees, turns), maps(model, turned(images, degrees), layer))
+
+
+def missed(straight: Tensor, expected: Tensor, found: Tensor) -> float:
+    """Return by what share of the norm of the `straight` maps those that were found differ from those expected.
+
+    >>> missed(torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0]), torch.tensor([4.0, 8.0]))
+    1.0
+    """
+    return float((found - expected).norm() / straight.norm().clamp_min(1e-30))

@@ -140,7 +140,6 @@ explore(pruned, KMeans(), knob=3)
 # The `round(sparsity * weight.numel())` weights nearest to zero go. For example, of `[0.5, -0.1, 0.2, -0.9]` at sparsity 0.5 the first and the last stay.
 # If you are stuck, run `hint("magnitude mask")`, as often as you like: each hint says more.
 
-
 # %% name="mask"
 def mask(weight, sparsity):
     ### BEGIN SOLUTION
@@ -148,7 +147,6 @@ def mask(weight, sparsity):
     keep[weight.abs().flatten().argsort()[: round(sparsity * weight.numel())]] = False
     return keep.view(weight.shape)
     ### END SOLUTION
-
 
 # %% name="check-mask" points=2
 ### BEGIN HIDDEN TESTS
@@ -163,14 +161,12 @@ check("magnitude mask", mask)
 # A small device has **64,000 bytes** left for this network, and may lose at most **1.5 points** of accuracy on the validation pictures.
 # Write `compress(model)` with the methods from above. The check saves your network, looks at the file, loads it again and tests it.
 
-
 # %% name="budget"
 def compress(model):
     ### BEGIN SOLUTION
     pruned = Magnitude().prepare(model).at(0.85)
     return KMeans().prepare(pruned).at(4)
     ### END SOLUTION
-
 
 # %% name="check-budget" points=3
 ### BEGIN HIDDEN TESTS

@@ -58,7 +58,6 @@ print("after\n", book().detach().numpy().round(2))
 # Write `step(weights, centroids)`, both one-dimensional: assign each weight to its nearest centroid, and return the moved centroids.
 # A centroid to which no weight belongs stays where it is.
 
-
 # %% name="step"
 def step(weights, centroids):
     ### BEGIN SOLUTION
@@ -68,7 +67,6 @@ def step(weights, centroids):
         moved[k] = weights[nearest == k].mean()
     return moved
     ### END SOLUTION
-
 
 # %% name="check-step" points=2
 ### BEGIN HIDDEN TESTS
@@ -96,7 +94,6 @@ explore("LeNet-5", [Uniform(), KMeans()], where="conv2", knob=3)
 # $t = 2^{b-1} - 1$, codes are whole numbers from $-t$ to $t$ as `torch.int8`, `scale` has one number for each channel, and the largest
 # weight of a channel gets the code $t$ or $-t$. That is at most one byte a weight and four a channel.
 
-
 # %% name="quantize"
 def quantize(weight, bits):
     ### BEGIN SOLUTION
@@ -104,7 +101,6 @@ def quantize(weight, bits):
     scale = flat.abs().amax(1).clamp_min(1e-12) / top
     return (flat / scale[:, None]).round().view(weight.shape).to(torch.int8), scale
     ### END SOLUTION
-
 
 # %% name="check-quantize" points=2
 ### BEGIN HIDDEN TESTS
@@ -147,13 +143,11 @@ from labkit.quantization import EntropyConstrained, HessianKMeans
 
 explore("LeNet-300-100", [EntropyConstrained(), HessianKMeans(), KMeans()])
 
-
 # %% name="compress"
 def compress(model):
     ### BEGIN SOLUTION
     return KMeans().prepare(model).at(6)
     ### END SOLUTION
-
 
 # %% name="check-compress" points=2
 ### BEGIN HIDDEN TESTS
@@ -201,13 +195,11 @@ report.losses([f"quantization.{name}" for name in binary])
 # Why does one bit cost more in one layer than in another? Write `price(before, after, curvature)`, the expected rise of the loss,
 # $\frac12 \sum_i h_i (\hat w_i - w_i)^2$, for tensors of one shape. The check sets it beside what really happens.
 
-
 # %% name="price"
 def price(before, after, curvature):
     ### BEGIN SOLUTION
     return 0.5 * (curvature * (after - before) ** 2).sum()
     ### END SOLUTION
-
 
 # %% name="check-price" points=2
 ### BEGIN HIDDEN TESTS

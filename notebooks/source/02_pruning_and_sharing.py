@@ -52,7 +52,6 @@ print("after\n", sparse().detach().numpy().round(2))
 # Must each layer lose the same share? Write `masks(weights, sparsity)` for a list of layers: the `round(sparsity * n)` smallest magnitudes go, where $n$ counts the weights
 # of all layers together. Return a list of masks, true where a weight stays.
 
-
 # %% name="threshold"
 def masks(weights, sparsity):
     ### BEGIN SOLUTION
@@ -61,7 +60,6 @@ def masks(weights, sparsity):
     cut = together.sort().values[count - 1] if count else -1
     return [weight.abs() > cut for weight in weights]
     ### END SOLUTION
-
 
 # %% name="check-threshold" points=2
 ### BEGIN HIDDEN TESTS
@@ -85,13 +83,11 @@ check("one threshold", masks)
 # %% name="one-layer"
 explore("LeNet-300-100", [OptimalBrainSurgeon(), Magnitude("layer")], where="fc1", knob=0.95, beside=True)
 
-
 # %% name="saliency"
 def saliency(weight, curvature):
     ### BEGIN SOLUTION
     return 0.5 * curvature * weight**2
     ### END SOLUTION
-
 
 # %% name="check-saliency" points=2
 ### BEGIN HIDDEN TESTS
@@ -131,14 +127,12 @@ for name, network in networks.items():
 # Write `damage(before, after, gram)`: which share of a layer's output, in squares, pruning destroys. Weights are matrices of (out, in), and $G$, of (in, in), is the mean of $x x^T$:
 # a change $D$ of the weights changes the output by $\sum_{ij} D_{ij} (D G)_{ij}$ on average. Divide by the same of the weights before. The check sets it beside the points that each layer really costs.
 
-
 # %% name="damage"
 def damage(before, after, gram):
     ### BEGIN SOLUTION
     change = after - before
     return (change * (change @ gram)).sum() / (before * (before @ gram)).sum()
     ### END SOLUTION
-
 
 # %% name="check-damage" points=2
 ### BEGIN HIDDEN TESTS
@@ -171,13 +165,11 @@ speed(model, Magnitude().prepare(model).at(0.95), thin, pictures.image_shape)
 # Write `thinner(model)` for LeNet-5: at most **1,750,000** multiplications for a picture (of 2,293,000), at most **1 point** lost on the validation pictures, no training.
 # `prune_filters(model, {"conv1": 18}, pictures.image_shape)` keeps the 18 strongest filters of conv1. Equal shares are not good enough.
 
-
 # %% name="budget"
 def thinner(model):
     ### BEGIN SOLUTION
     return prune_filters(model, {"conv1": 16, "conv2": 44}, pictures.image_shape)
     ### END SOLUTION
-
 
 # %% name="check-budget" points=2
 ### BEGIN HIDDEN TESTS

@@ -50,13 +50,11 @@ print("after\n", circulant().detach().numpy().round(2))
 #
 # Write `circulant_product(c, x)`: `c` (d,) is the first column, `x` (n, d) holds n inputs as rows. Return the n outputs $C x$, (n, d), without ever forming $C$. `torch.fft.rfft` and `irfft` work along the last axis.
 
-
 # %% name="product"
 def circulant_product(c, x):
     ### BEGIN SOLUTION
     return torch.fft.irfft(torch.fft.rfft(c) * torch.fft.rfft(x), len(c))
     ### END SOLUTION
-
 
 # %% name="check-product" points=2
 ### BEGIN HIDDEN TESTS
@@ -70,7 +68,6 @@ check("circulant product", circulant_product)
 # Training needs $\partial L / \partial c$ and $\partial L / \partial x$, and both are correlations: $\partial L/\partial c_m = \sum_{n,j} \delta_{n,(j+m) \bmod d}\, x_{nj}$ for the gradient $\delta$ of the outputs.
 # In the Fourier basis a correlation is a product with a complex conjugate. Write `circulant_gradient(c, x, dy)`, which returns both.
 
-
 # %% name="gradient"
 def circulant_gradient(c, x, dy):
     ### BEGIN SOLUTION
@@ -78,7 +75,6 @@ def circulant_gradient(c, x, dy):
     dc = torch.fft.irfft((output * torch.fft.rfft(x).conj()).sum(0), d)
     return dc, torch.fft.irfft(output * torch.fft.rfft(c).conj(), d)
     ### END SOLUTION
-
 
 # %% name="check-gradient" points=2
 ### BEGIN HIDDEN TESTS
@@ -114,13 +110,11 @@ results = against_n(budget_s=40)
 # %% [markdown] name="exercise-pays"
 # **Exercise: where it pays.** Return the smallest $n$ of the plot from which on the circulant is faster than dense on **this** machine, for batch 1 and for batch 256. The check measures at half and at twice your $n$.
 
-
 # %% name="pays"
 def pays():
     ### BEGIN SOLUTION
     return {1: 512, 256: 128}
     ### END SOLUTION
-
 
 # %% name="check-pays" points=2
 ### BEGIN HIDDEN TESTS
@@ -167,13 +161,11 @@ ranking = rank_structures(methods, "fc1", budget=8_000)
 # `fc1` of LeNet-300-100 takes 942,000 bytes of the file. Return a method of this section and a value of its knob, such that `fc1` takes at most 16,000 bytes,
 # and the network has at least 84 % of the validation pictures right after two epochs. The check trains, for about ten seconds.
 
-
 # %% name="budget"
 def first_layer():
     ### BEGIN SOLUTION
     return BlockCirculant(), 128
     ### END SOLUTION
-
 
 # %% name="check-budget" points=2
 ### BEGIN HIDDEN TESTS

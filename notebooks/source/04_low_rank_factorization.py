@@ -51,13 +51,11 @@ print("after\n", thin().detach().numpy().round(2))
 # Write `largest_rank(out, inside, d)`: the largest rank at which two factors hold **fewer** numbers than the layer. A matrix (`d` is 1) falls apart into `inside` x r and r x `out`.
 # A convolution of `out` filters, `inside` channels and d x d pixels falls apart into r vertical filters of `inside` x d, then `out` horizontal ones of r x d.
 
-
 # %% name="break-even"
 def largest_rank(out, inside, d):
     ### BEGIN SOLUTION
     return (out * inside * d - 1) // (out + inside)
     ### END SOLUTION
-
 
 # %% name="check-break-even" points=2
 ### BEGIN HIDDEN TESTS
@@ -99,7 +97,6 @@ for rank in (16, 32, 64):
 # %% name="one-layer"
 explore("VGG", [Spatial(), SVD(), Tucker2(), CP()], where="conv4", knob=16).look("filters")
 
-
 # %% name="spatial-factors"
 def spatial(kernel, rank):
     ### BEGIN SOLUTION
@@ -110,7 +107,6 @@ def spatial(kernel, rank):
     vertical = (u[:, :rank] * root).T.reshape(rank, inside, height)
     return vertical, (root[:, None] * v[:rank]).reshape(rank, out, width).movedim(0, 1)
     ### END SOLUTION
-
 
 # %% name="check-spatial" points=2
 ### BEGIN HIDDEN TESTS
@@ -144,13 +140,11 @@ for name, matrix in {"outputs": kernel.flatten(1), "inputs": kernel.transpose(0,
 # Find two cuts of VGG, one layer at a time. The first has a **large** relative error, $\lVert W - W_r\rVert / \lVert W \rVert \ge 50$ %, and loses at most half a point.
 # The second has a **small** one, at most 35 %, and loses ten points or more. A cut is a layer and a rank of the SVD. The panel above helps: choose a layer under **where**.
 
-
 # %% name="disagree"
 def disagree():
     ### BEGIN SOLUTION
     return ("fc1", 16), ("conv1", 6)
     ### END SOLUTION
-
 
 # %% name="check-disagree" points=2
 ### BEGIN HIDDEN TESTS
@@ -172,24 +166,20 @@ from labkit.lowrank import Budget
 
 explore("VGG", [Budget(share=rule) for rule in ("loss", "rank", "energy", "ratio")], knob=0.2, beside=True)
 
-
 # %% name="share"
 def share(costs, losses, limit):
     ### BEGIN SOLUTION
     ranks = {layer: max(choices) for layer, choices in costs.items()}
     while sum(costs[layer][rank] for layer, rank in ranks.items()) > limit:
-
         def price(step):  # of one step down: the loss for each byte saved
             layer, rank = step
             saved = costs[layer][ranks[layer]] - costs[layer][rank]
             return (losses[layer][rank] - losses[layer][ranks[layer]]) / saved
-
         steps = [(layer, rank) for layer in costs for rank in costs[layer] if rank < ranks[layer]]
         layer, rank = min(steps, key=price)
         ranks[layer] = rank
     return ranks
     ### END SOLUTION
-
 
 # %% name="check-share" points=2
 ### BEGIN HIDDEN TESTS

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from labkit import zoo
 from labkit.distillation import AttentionTransfer, DecoupledTargets, Hints, LogitRegression, SoftTargets
 from labkit.distillation.attention import attention_loss
-from labkit.distillation.watch import Watch, last_of_each_size
+from labkit.inside import Watch, last_of_each_size
 from labkit.measure import accuracy
 from labkit.quantization import KMeans
 from labkit.storage import load, save
