@@ -42,7 +42,6 @@ class Watch:
         self._seen.clear()
 
 
-@torch.no_grad()
 def last_of_each_size(model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
     """List the modules that put out the last maps of each height and width, from the picture on.
 
@@ -50,6 +49,26 @@ def last_of_each_size(model: nn.Module, image_shape: tuple[int, int, int]) -> li
     >>> last_of_each_size(zoo.load("VGG"), (1, 28, 28))
     ['relu2', 'relu4', 'relu6', 'pool3']
     """
+    return list(_by_size(model, image_shape).values())
+
+
+def last_of_same_size(
+    one: nn.Module, other: nn.Module, image_shape: tuple[int, int, int]
+) -> tuple[list[str], list[str]]:
+    """List the modules of two networks that put out the last maps of each height and width that both have.
+
+    >>> from labkit import zoo
+    >>> last_of_same_size(zoo.build("VGG"), zoo.build("ResNet-20"), (1, 28, 28))
+    (['relu2', 'relu4', 'relu6'], ['block3', 'block6', 'block9'])
+    """
+    found, beside = (_by_size(model, image_shape) for model in (one, other))
+    common = [size for size in found if size in beside]
+    return [found[size] for size in common], [beside[size] for size in common]
+
+
+@torch.no_grad()
+def _by_size(model: nn.Module, image_shape: tuple[int, int, int]) -> dict[tuple[int, int], str]:
+    """Map each height and width to the module (path) that puts out the last maps of it."""
     last: dict[tuple[int, int], str] = {}
     hooks = []
     for path, module in model.named_modules():
@@ -68,4 +87,4 @@ def last_of_each_size(model: nn.Module, image_shape: tuple[int, int, int]) -> li
         model.train(training)
         for hook in hooks:
             hook.remove()
-    return list(last.values())
+    return last

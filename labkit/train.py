@@ -37,6 +37,7 @@ class Recipe:
     bfloat16: bool = False  # multiply in bfloat16 (autocast), where the device has it; weights stay float32
     seed: int = 0
     optimiser: str = "sgd"  # or "adam", whose beta1 is then the momentum
+    max_norm: float = 0  # after each step, how long a row of a matrix may be (Srivastava 2014); 0: as long as it likes
 
     def __post_init__(self):
         for name in ("epochs", "batch"):
@@ -44,6 +45,8 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}, but a recipe needs at least 1")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, but it must be above 0, for example 0.1")
+        if not self.max_norm >= 0:
+            raise ValueError(f"max_norm is {self.max_norm}, but must be at least 0, which leaves rows as they are")
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"optimiser is {self.optimiser!r}, but must be one of {', '.join(OPTIMISERS)}")
 
@@ -106,7 +109,8 @@ class Trainer:
     The hooks: `loss(outputs, labels, images)` replaces the cross-entropy (distillation),
     `penalty(model)` is added to it (group lasso), `after_step(model, progress)` runs after each step
     (clipping, re-applying a mask). The order of the pictures depends on the seed and the epoch
-    alone, so a run that was stopped after an epoch goes on exactly as if it had not been.
+    alone, so a run that was stopped after an epoch goes on exactly as if it had not been. `index` are
+    the places in the training split of the pictures that are learned now.
 
     >>> from labkit import data, zoo
     >>> trainer = Trainer(zoo.build("LeNet-300-100"), data.load("MNIST"), Recipe(epochs=1))
@@ -130,6 +134,7 @@ class Trainer:
         # Emulated, it takes ten times as long as float32.
         self._bfloat16 = recipe.bfloat16 and has_bfloat16(self.device)
         self.epoch = 0
+        self.index = torch.empty(0, dtype=torch.int64)
         self.go_on_with(model)
 
     def go_on_with(self, model: nn.Module) -> None:
@@ -141,6 +146,11 @@ class Trainer:
         self.optimiser = make_optimiser(self.recipe, by_sharing(model, self.weights))
         small = self.recipe.batch * macs(self.model, self.data.image_shape) < SMALL
         self._threads = 1 if small else torch.get_num_threads()
+
+    @property
+    def moves(self) -> bool:
+        """Whether a picture looks another way each time that it comes."""
+        return bool(self.recipe.shift or self.recipe.flip)
 
     @property
     def steps(self) -> int:
@@ -162,7 +172,8 @@ class Trainer:
         for index in range(per_epoch):
             step = self.epoch * per_epoch + index
             rate = recipe.rate(step, self.steps)
-            batch = self.data.train.take(order[index * recipe.batch : (index + 1) * recipe.batch])
+            self.index = order[index * recipe.batch : (index + 1) * recipe.batch]
+            batch = self.data.train.take(self.index)
             with threads(self._threads):
                 loss, right = self._step(augment(batch, recipe.shift, recipe.flip, random), rate)
             losses, hits, seen = losses + loss * len(batch), hits + right, seen + len(batch)
@@ -192,12 +203,21 @@ class Trainer:
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
+        if self.recipe.max_norm:
+            self._shorten()
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"training diverged (loss {value}): start again with a learning rate below {rate:.3g}"
             )
         return value, (outputs.argmax(1) == labels).sum().item()
+
+    @torch.no_grad()
+    def _shorten(self) -> None:
+        """Scale each row of a matrix that has become longer than the recipe allows back to that length."""
+        for weight in self.weights:
+            if weight.ndim == 2:
+                weight.copy_(weight.renorm(2, 0, self.recipe.max_norm))
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on later, as named tensors: weights, the optimiser's memory and the epoch."""

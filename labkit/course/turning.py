@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import ipywidgets
-import numpy as np
 import torch
 from IPython import display
-from PIL import Image
 from torch import Tensor, nn
 
 from labkit import data as datasets
-from labkit.data import Data
+from labkit.course.pictures import PAGE, TILE, answer, first_of_each_class, tile
 from labkit.filters.equivariance import acted, maps, missed
 from labkit.live.shapes import QUIET, card, page, text
 from labkit.live.watch import Drawing
 from labkit.rotated import turned
 
 STEP = 15  # degrees
-TILE, GAP, SHOWN = 84, 6, 4  # pixels of a map, and how many there are in a row
-TOP, HEIGHT, WIDTH = 150, 250, 830  # of the cards, and of the page: so wide is a cell of JupyterLab
+GAP, SHOWN = 6, 4  # pixels between maps, and how many there are in a row
+TOP, HEIGHT = 150, 250  # of the cards
 
 
 def turn_by_hand(
@@ -51,13 +47,6 @@ def turn_by_hand(
     return whole
 
 
-def first_of_each_class(data: Data) -> Iterator[tuple[str, int]]:
-    """Yield the name of each class with the index of its first validation picture."""
-    labels = data.validation.labels
-    for index, name in enumerate(data.classes):
-        yield name, int((labels == index).nonzero()[0])
-
-
 def draw(
     networks: Mapping[str, tuple[nn.Module, int]], image: Tensor, degrees: float, layer: str, classes: tuple[str, ...]
 ) -> Drawing:
@@ -76,9 +65,9 @@ def draw(
         words = f"{name}: equivariance error {error:.1g}" if error < 0.01 else f"{name}: equivariance error {error:.2f}"
         said.append(f"{words}; upright it says {answers[0]}, turned {answers[1]}")
         drawn.append(text(140, 62 + 44 * index, f"{name} says upright: {answers[0]}, turned: {answers[1]}", 13))
-        drawn += _maps(words, rows, turns, 20 + index * (WIDTH - 30) / len(networks), (WIDTH - 50) / len(networks))
+        drawn += _maps(words, rows, turns, 20 + index * (PAGE - 30) / len(networks), (PAGE - 50) / len(networks))
     sentence = f"A picture turned by {degrees:g} degrees, maps of {layer}. {'. '.join(said)}."
-    return Drawing(page(drawn, sentence, TOP + HEIGHT + 20, WIDTH), sentence)
+    return Drawing(page(drawn, sentence, TOP + HEIGHT + 20, PAGE), sentence)
 
 
 def _maps(title: str, rows: tuple[Tensor, Tensor], turns: int, left: float, width: float) -> list[str]:
@@ -97,23 +86,3 @@ def _maps(title: str, rows: tuple[Tensor, Tensor], turns: int, left: float, widt
             tile(row[0, one], left + 12 + place * (TILE + GAP), y, black, white) for place, one in enumerate(chosen)
         ]
     return drawn
-
-
-@torch.no_grad()
-def answer(model: nn.Module, image: Tensor, classes: tuple[str, ...]) -> str:
-    """Say what a network answers for a picture, and how sure it is."""
-    share, index = model.eval()(image).softmax(1)[0].max(0)
-    return f"{classes[int(index)]} ({100 * float(share):.0f} %)"
-
-
-def tile(picture: Tensor, left: float, top: float, black: float, white: float) -> str:
-    """Draw a small grey picture (height, width), black and white at these numbers."""
-    share = ((picture - black) / ((white - black) or 1.0)).clamp(0, 1)
-    grey = Image.fromarray((255 * share).round().numpy().astype(np.uint8))
-    content = io.BytesIO()
-    grey.save(content, "PNG")
-    source = base64.b64encode(content.getvalue()).decode()
-    return (
-        f'<image x="{left:.1f}" y="{top:.1f}" width="{TILE}" height="{TILE}" style="image-rendering:pixelated" '
-        f'href="data:image/png;base64,{source}"/>'
-    )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.distillation.student import Maps, Student
-from labkit.inside import last_of_each_size
+from labkit.inside import last_of_same_size
 
 KINDS = ("sum", "power", "max")
 
@@ -58,11 +58,11 @@ def attention_loss(student: Sequence[Tensor], teacher: Sequence[Tensor], kind: s
 class AttentionTransfer(Student):
     """A thinner network that learns the labels, and to look where its teacher looks.
 
-    Compared are the last maps of each height and width. `beta` is at least 0, `kind` and `p` are those of
-    `attention_map`.
+    Compared are the last maps of each height and width that both have. `beta` is at least 0, `kind` and `p` are those
+    of `attention_map`, the `teacher` is as for every `Student`.
 
     >>> from labkit import zoo
-    >>> AttentionTransfer().matched(zoo.load("LeNet-5"), (1, 28, 28))
+    >>> AttentionTransfer().matched(zoo.load("LeNet-5"), zoo.load("LeNet-5"), (1, 28, 28))[1]
     ['conv1', 'pool1', 'conv2', 'pool2']
     """
 
@@ -78,16 +78,22 @@ class AttentionTransfer(Student):
     )
     paper = "zagoruyko2017"
 
-    def __init__(self, beta: float = 10.0, kind: str = "power", p: int = 2):
+    def __init__(self, beta: float = 10.0, kind: str = "power", p: int = 2, teacher: nn.Module | str | None = None):
+        super().__init__(teacher)
         if not beta >= 0:
             raise ValueError(f"beta is {beta}, but must be at least 0")
         attention_map(torch.zeros(1, 1, 1, 1), kind, p)  # refuse a senseless one now
         self.beta, self.kind, self.p = float(beta), kind, p
 
-    def matched(self, model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
-        found = last_of_each_size(model, image_shape)
-        if not found:
-            raise ValueError("the network has no maps, so there is nowhere to look: take LeNet-5 or VGG")
+    def matched(
+        self, student: nn.Module, teacher: nn.Module, image_shape: tuple[int, int, int]
+    ) -> tuple[list[str], list[str]]:
+        found = last_of_same_size(student, teacher, image_shape)
+        if not found[0]:
+            raise ValueError(
+                "student and teacher have no maps that are as high and as wide, so there is nowhere to look: take "
+                "LeNet-5 or VGG for both"
+            )
         return found
 
     def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:

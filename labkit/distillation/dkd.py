@@ -7,7 +7,7 @@ Plain distillation is alpha = 1 and beta = 1 - p_t: where the teacher is sure, i
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkit.distillation.losses import decoupled, soften
 from labkit.distillation.student import Maps, Student
@@ -16,7 +16,7 @@ from labkit.distillation.student import Maps, Student
 class DecoupledTargets(Student):
     """A thinner network that learns the right class and the order of the others apart.
 
-    `alpha` and `beta` are at least 0, `temperature` above 0.
+    `alpha` and `beta` are at least 0, `temperature` above 0. The `teacher` is as for every `Student`.
 
     >>> from labkit import zoo
     >>> DecoupledTargets().prepare(zoo.load("LeNet-300-100")).at(0.25).fc1.weight.shape
@@ -30,7 +30,14 @@ class DecoupledTargets(Student):
     drawback = "Two weights to choose instead of one."
     paper = "zhao2022"
 
-    def __init__(self, temperature: float = 4.0, alpha: float = 1.0, beta: float = 2.0):
+    def __init__(
+        self,
+        temperature: float = 4.0,
+        alpha: float = 1.0,
+        beta: float = 2.0,
+        teacher: nn.Module | str | None = None,
+    ):
+        super().__init__(teacher)
         if not (alpha >= 0 and beta >= 0):
             raise ValueError(f"alpha is {alpha} and beta {beta}, but both must be at least 0")
         self.temperature, self.alpha, self.beta = float(temperature), float(alpha), float(beta)

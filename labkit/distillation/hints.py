@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from labkit.data import Data
 from labkit.distillation.softtargets import SoftTargets
 from labkit.distillation.student import DistilledCurve
-from labkit.inside import Watch, last_of_each_size
+from labkit.inside import Watch, last_of_same_size
 from labkit.layers import Conv2d
 from labkit.thinner import as_new
 from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
@@ -49,8 +49,9 @@ class HintCurve(DistilledCurve):
 
     def guide(self, student: nn.Module, data: Data, recipe: Recipe, device: str = "cpu") -> Iterator[Progress]:
         """Train the first part of a student in place, up to the guided layer."""
-        teacher, path = copy.deepcopy(self.model).to(device).eval(), self.method.middle(self.model, self.image_shape)
-        told, seen = Watch(teacher, [path]), Watch(student, [path])
+        teacher = copy.deepcopy(self.teacher).to(device).eval()
+        guided, hinting = self.method.middle(student, teacher, self.image_shape)
+        told, seen = Watch(teacher, [hinting]), Watch(student, [guided])
         x = data.normalise(data.train.images[:2])
         with torch.no_grad():
             student.eval()(x), teacher(x.to(device))
@@ -83,11 +84,11 @@ def hint_loss(hint: Tensor, guided: Tensor) -> Tensor:
 class Hints(SoftTargets):
     """A thinner network whose middle is taught first.
 
-    `temperature` and `weight` are those of `SoftTargets` in the second stage.
+    `temperature` and `weight` are those of `SoftTargets` in the second stage, the `teacher` is as for every `Student`.
 
     >>> from labkit import zoo
-    >>> Hints().middle(zoo.load("VGG"), (1, 28, 28))
-    'relu4'
+    >>> Hints().middle(zoo.load("VGG"), zoo.load("VGG"), (1, 28, 28))
+    ('relu4', 'relu4')
     """
 
     title = "FitNets' hints"
@@ -97,12 +98,16 @@ class Hints(SoftTargets):
     paper = "romero2015"
     curve = HintCurve
 
-    def __init__(self, temperature: float = 3.0, weight: float = 0.8):
-        super().__init__(temperature, weight)
+    def __init__(self, temperature: float = 3.0, weight: float = 0.8, teacher: nn.Module | str | None = None):
+        super().__init__(temperature, weight, teacher)
 
-    def middle(self, model: nn.Module, image_shape: tuple[int, int, int]) -> str:
-        """Return the path of the module whose maps are the hint; raise ValueError where there are none."""
-        found = last_of_each_size(model, image_shape)
-        if not found:
-            raise ValueError("the network has no maps, so there is no hint half way: take LeNet-5 or VGG")
-        return found[(len(found) - 1) // 2]
+    def middle(self, student: nn.Module, teacher: nn.Module, image_shape: tuple[int, int, int]) -> tuple[str, str]:
+        """Return the paths of the guided module and of the hint; raise ValueError where no maps are of one size."""
+        guided, hints = last_of_same_size(student, teacher, image_shape)
+        if not guided:
+            raise ValueError(
+                "student and teacher have no maps that are as high and as wide, so there is no hint half way: take "
+                "LeNet-5 or VGG for both"
+            )
+        half = (len(guided) - 1) // 2
+        return guided[half], hints[half]

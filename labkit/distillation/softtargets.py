@@ -7,7 +7,7 @@ A wrong answer of the teacher is a hint: a shirt that is nearly a coat says what
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkit.distillation.losses import soft_loss, soften
 from labkit.distillation.student import Maps, Student, share
@@ -16,7 +16,8 @@ from labkit.distillation.student import Maps, Student, share
 class SoftTargets(Student):
     """A thinner network that learns labels and soft targets.
 
-    `temperature` T is above 0, `weight` lambda from 0 (labels alone: the plain student) to 1.
+    `temperature` T is above 0, `weight` lambda from 0 (labels alone: the plain student) to 1. The `teacher` is the
+    network itself, or the one that is given (see `Student`).
 
     >>> from labkit import zoo
     >>> SoftTargets().prepare(zoo.load("LeNet-300-100")).at(0.5).fc1.weight.shape
@@ -30,7 +31,8 @@ class SoftTargets(Student):
     drawback = "It needs a softmax over classes, and a teacher that is unsure somewhere."
     paper = "hinton2015"
 
-    def __init__(self, temperature: float = 4.0, weight: float = 0.9):
+    def __init__(self, temperature: float = 4.0, weight: float = 0.9, teacher: nn.Module | str | None = None):
+        super().__init__(teacher)
         self.temperature, self.weight = float(temperature), share("weight", weight)
         soften(Tensor([[0.0]]), self.temperature)  # refuse a senseless one now
 

@@ -1,25 +1,33 @@
-"""A student: the network with fewer filters and units in every layer, drawn anew, and taught by the whole network."""
+"""A student: a network with fewer filters and units in every layer, drawn anew, and taught by a larger one."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from labkit import zoo
 from labkit.data import Data
 from labkit.deploy import deployed
+from labkit.distillation.answers import Answers
 from labkit.drawn import WIDTH, Drawn, DrawnCurve
 from labkit.inside import Watch
+from labkit.layers import adopt
 from labkit.thinner import thinner
 from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
 
 Maps = tuple[list[Tensor], list[Tensor]]  # of the student and of the teacher
+WIDTHS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
 
 class DistilledCurve(DrawnCurve):
-    """Students of one teacher, which is the network that the curve was prepared for, compressed or not."""
+    """Students of one teacher: the network that the curve was prepared for, compressed or not, or another one."""
+
+    teacher: nn.Module
+    _answers: Answers | None = None
 
     def train(
         self,
@@ -35,15 +43,14 @@ class DistilledCurve(DrawnCurve):
         self, student: nn.Module, data: Data, recipe: Recipe, device: str = "cpu", loss: Loss = cross_entropy
     ) -> Iterator[tuple[Progress, nn.Module]]:
         """Train a student in place, yielding progress and the student as it stands."""
-        teacher = copy.deepcopy(self.model).to(device).eval()
-        paths = self.method.matched(self.model, self.image_shape)
-        if not paths:
-            teacher = deployed(teacher)  # faster, but its layers have other names
-        watches = [Watch(network, paths) for network in (student, teacher)]
+        paths = self.method.matched(student, self.teacher, self.image_shape)
+        teacher = copy.deepcopy(self.teacher).to(device).eval()
+        watches = [Watch(network, places) for network, places in zip((student, teacher), paths, strict=True)]
+        answers = Answers(teacher, data.train) if paths[0] else self.answers(data, device)
 
         def taught(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
-            with torch.no_grad():
-                told = teacher(images)
+            again = None if trainer.moves or paths[0] else trainer.index  # maps are too many to remember
+            told = answers(images, again)
             maps = tuple(watch.maps for watch in watches)
             return self.method.taught(outputs, told, labels, loss(outputs, labels, images), maps)
 
@@ -56,21 +63,53 @@ class DistilledCurve(DrawnCurve):
         finally:
             watches[0].remove()
 
+    def answers(self, data: Data, device: str) -> Answers:
+        """Return what the teacher says of these pictures, as far as it was asked before."""
+        if self._answers is None or self._answers.pictures is not data.train:
+            self._answers = Answers(deployed(self.teacher), data.train)
+        self._answers.teacher.to(device)
+        return self._answers
+
 
 class Student(Drawn):
-    """A thinner network that learns from the teacher's answers; a subclass says what it minimises."""
+    """A thinner network that learns from a teacher's answers; a subclass says what it minimises.
 
-    knob = WIDTH
+    The `teacher` is the network itself, in which all layers are as wide as they are, unless one is given: a network, or
+    the name of a trained one of the zoo, which is loaded for the data set at hand.
+    """
+
+    knob = replace(WIDTH, label="width of the student", values=WIDTHS)
     curve = DistilledCurve
     # Losses on logits are large where logits are: Adam finds the step by itself.
     recipe = Recipe(epochs=1, learning_rate=0.002, weight_decay=0, optimiser="adam")
 
+    def __init__(self, teacher: nn.Module | str | None = None):
+        self.teacher = teacher
+
+    def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> DistilledCurve:
+        curve = super().prepare(model, data, where)
+        curve.teacher = self.called(model, data)
+        return curve
+
+    def called(self, model: nn.Module, data: Data | None) -> nn.Module:
+        """Return the teacher; raise ValueError for a name where nothing says which data set it has to know."""
+        if self.teacher is None:
+            return model
+        if isinstance(self.teacher, nn.Module):
+            return adopt(self.teacher)
+        if data is None:
+            raise ValueError(f"the teacher {self.teacher!r} is trained for one data set: call prepare(model, data)")
+        name, _, variant = self.teacher.partition(" ")
+        return zoo.load(name, data.name, variant)
+
     def draw(self, model: nn.Module, shape: tuple[int, int, int], value: float, random: torch.Generator) -> nn.Module:
         return thinner(model, shape, value, random)
 
-    def matched(self, model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
-        """List the modules (paths) whose maps a student is compared in; none, unless a subclass says which."""
-        return []
+    def matched(
+        self, student: nn.Module, teacher: nn.Module, image_shape: tuple[int, int, int]
+    ) -> tuple[list[str], list[str]]:
+        """List the modules (paths) of both whose maps are compared; none, unless a subclass says which."""
+        return [], []
 
     def taught(self, student: Tensor, teacher: Tensor, labels: Tensor, hard: Tensor, maps: Maps) -> Tensor:
         """Return the loss for the logits of both (n, classes) and their `maps` in the matched modules.

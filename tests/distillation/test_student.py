@@ -71,7 +71,7 @@ def test_a_student_can_be_compressed_and_saved(data, tmp_path):
 
 def test_its_width_is_the_knob():
     curve = DecoupledTargets().prepare(zoo.load("VGG"))
-    assert [curve.at(width).conv4.weight.shape[0] for width in curve.knob.values] == [16, 32, 48, 56, 64]
+    assert [curve.at(width).conv4.weight.shape[0] for width in curve.knob.values] == [4, 8, 16, 32, 64]
     assert curve.picture(0.5, "conv1").kind == "bars"
 
 
@@ -120,7 +120,7 @@ def test_hints_come_first_and_bring_the_middle_nearer(data):
     teacher, recipe = zoo.load("LeNet-5"), replace(Hints.recipe, epochs=2)
     curve = Hints().prepare(teacher, data)
     student = curve.at(0.5)
-    path = Hints().middle(teacher, data.image_shape)
+    _, path = Hints().middle(student, teacher, data.image_shape)
     far = [progress.loss for progress in curve.guide(student, data, recipe)]
     assert far[-1] < 0.8 * far[0] and path == "pool1"
     before, steps = curve.at(0.5), [progress for progress, _ in curve.train(0.5, data, recipe)]
