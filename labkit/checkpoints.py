@@ -39,7 +39,7 @@ RECIPES: dict[tuple[str, str, str], Recipe] = {
     ("VGG", "FashionMNIST", ""): _DEEP,
     ("VGG", "MNIST", ""): Recipe(epochs=2, shift=2),
     ("VGG-wide", "FashionMNIST", ""): _DEEP,
-    ("MLP-2x1200", "MNIST", ""): Recipe(epochs=100, shift=2, weight_decay=0, max_norm=3),
+    ("MLP-2x1200", "MNIST", ""): Recipe(epochs=60, learning_rate=0.05, shift=2, weight_decay=0, max_norm=4),
     ("ResNet-20", "FashionMNIST", ""): Recipe(epochs=14, shift=2, flip=True),
     ("ResNet-20", "MNIST", ""): Recipe(epochs=2, shift=2),
     ("Z2CNN", "MNIST-rotated", ""): Recipe(epochs=20),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from labkit import storage
 from labkit.data import Data
+from labkit.live.lesson import Lesson
 from labkit.live.loop import Stale
-from labkit.live.result import Base, Result
+from labkit.live.result import Base
 from labkit.live.stage import Stage
 from labkit.live.views import words
 from labkit.train import Recipe
@@ -22,40 +23,41 @@ TRIAL = 20  # steps that measure how fast this machine trains
 
 
 def tune(stage: Stage, stale: Stale) -> Iterator[None]:
-    """Train the model that is shown for about ten seconds; the point moves while it learns."""
-    begun = stage.result
-    choice, subject = begun.choice, stage.subject
-    curve = stage.bench.curve(choice, begun.base)
-    recipe, data = plan(curve, choice, subject.data)
+    """Train the model that is shown for about ten seconds, those beside it in turns; the points move as they learn."""
+    together = [stage.result, *stage.beside.present.values()]
+    chosen = stage.result.choice
+    curve = stage.bench.curve(chosen, stage.result.base)
+    recipe, data = plan(curve, chosen, stage.subject.data, TUNE_S / len(together))
+    first, *others = [Lesson(stage.bench, one, data, recipe.epochs) for one in together]
     start = shown = time.perf_counter()
-    model = None
     try:
-        for progress, model in curve.train(choice.value, data, recipe, choice.device):
-            spent = time.perf_counter() - start
-            if stale() or spent > 1.5 * TUNE_S:
+        while first.step():
+            for other in others:
+                other.follow()
+            if stale() or time.perf_counter() - start > 1.5 * TUNE_S:
                 break
-            if time.perf_counter() - shown > SPAN_S:
-                share = progress.step / progress.steps
-                stage.training = {"share": round(share, 3), "text": f"training: loss {progress.loss:.3f}"}
-                stage.result = _tuned(stage, begun, model)
+            if time.perf_counter() - shown > SPAN_S * len(together):
+                share = first.progress.step / first.progress.steps
+                stage.training = {"share": round(share, 3), "text": f"training: loss {first.progress.loss:.3f}"}
+                _show(stage, first, others)
                 stage.present()
                 yield
                 shown = time.perf_counter()
     finally:
         stage.training = None
-    if model is not None:
-        yield from stage.arrive(_tuned(stage, begun, model), stale)
+    _show(stage, first, others)
+    yield from stage.arrive(stage.result, stale)
 
 
-def _tuned(stage: Stage, begun: Result, model) -> Result:
-    model.eval()
-    result = stage.bench.describe(begun.choice, begun.base, model)
-    result.picture, result.tuned = begun.picture, True
-    return result
+def _show(stage: Stage, first: Lesson, others: list[Lesson]) -> None:
+    """Put the results of lessons in their places."""
+    stage.result = first.result()
+    for other in others:
+        stage.beside.train(other.begun.choice.method, other.result())
 
 
-def plan(curve, choice, data: Data) -> tuple[Recipe, Data]:
-    """Find epochs and pictures that take about TUNE_S here, so that the learning rate falls to zero in time."""
+def plan(curve, choice, data: Data, seconds: float) -> tuple[Recipe, Data]:
+    """Find epochs and pictures that take about so long here, so that the learning rate falls to zero in time."""
     trial = replace(curve.method.recipe, epochs=1)
     start = time.perf_counter()
     run = curve.train(choice.value, data, trial, choice.device)
@@ -65,7 +67,7 @@ def plan(curve, choice, data: Data) -> tuple[Recipe, Data]:
         if steps >= TRIAL:
             break
     run.close()
-    possible = max(TRIAL, int(TUNE_S * steps / (time.perf_counter() - start)))
+    possible = max(TRIAL, int(seconds * steps / (time.perf_counter() - start)))
     epoch = len(data.train) // trial.batch
     if possible >= epoch:
         return replace(trial, epochs=round(possible / epoch)), data

@@ -28,7 +28,7 @@ class Beside:
         choices = self.bench.others(now.choice) if self.wanted else []
         if before is None or before.base is not now.base or before.choice.where != now.choice.where:
             self.results = {}
-        found = {choice.method: self.bench.known(choice, now.base) for choice in choices}
+        found = {choice.method: self._trained(choice) or self.bench.known(choice, now.base) for choice in choices}
         found = {title: result or self.results.get(title) for title, result in found.items()}
         self.results = {title: result for title, result in found.items() if result is not None}
 
@@ -37,10 +37,19 @@ class Beside:
         for choice in self.bench.others(self.now.choice) if self.wanted else []:
             if stale():
                 return
-            result = self._coarse(choice)
+            result = self._trained(choice) or self._coarse(choice)
             if self.results.get(choice.method) is not result:
                 self._put(choice.method, result)
                 yield
+
+    def train(self, title: str, result: Result) -> None:
+        """Take a result that was trained together with the chosen one, and keep it as long as that one is shown."""
+        self._put(title, result)
+
+    def _trained(self, choice: Choice) -> Result | None:
+        """Return what was trained for a choice, where the chosen method's result was trained too."""
+        result = self.results.get(choice.method)
+        return result if self.now.tuned and result is not None and result.tuned and result.choice == choice else None
 
     def _coarse(self, choice: Choice) -> Result | None:
         """Return None where the method cannot be applied here: it says why once it is chosen."""

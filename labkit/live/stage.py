@@ -134,7 +134,8 @@ class Stage:
         """Send all views of the result."""
         result, subject, split = self.result, self.subject, self.bench.split
         knob = self.knob = self.bench.curve(result.choice, result.base).knob
-        self.trail.visit(self._series(), self._key(), result.size.total, result.best.value)
+        for one in (result, *(other for other in self.beside.present.values() if other.tuned)):
+            self.trail.visit(_series(one), self._key(one), one.size.total, one.best.value)
         parts = {
             "title": card(self.bench.methods[result.choice.method], result.base.kept),
             **controls.view(self),
@@ -155,15 +156,8 @@ class Stage:
         scan = partial(self.bench.scan, self.result.choice, self.result.base)
         return second(self.view, self.subject, self.result, self.bench.split, scan)
 
-    def _series(self) -> str:
-        """Name the line on which the result lies: what was done before, with which method, where."""
-        result = self.result
-        place = f" in {result.choice.where}" if result.choice.where else ""
-        series = " + ".join([*result.base.kept, result.choice.method + place])
-        return f"fine-tuning {series}" if result.tuned else series
-
-    def _key(self) -> object:
-        return len(self.trail.points) if self.training else (self.result.choice.value, self.result.tuned)
+    def _key(self, result: Result) -> object:
+        return len(self.trail.points) if self.training else (result.choice.value, result.tuned)
 
     def update(self, **parts) -> None:
         """Send the parts that differ from what was sent before."""
@@ -188,6 +182,13 @@ class Stage:
         """Return the choice that starts the present method anew from another base."""
         self.base = base
         return replace(self.result.choice, value=None)
+
+
+def _series(result: Result) -> str:
+    """Name the line on which a result lies: what was done before, with which method, where."""
+    place = f" in {result.choice.where}" if result.choice.where else ""
+    series = " + ".join([*result.base.kept, result.choice.method + place])
+    return f"fine-tuning {series}" if result.tuned else series
 
 
 def sentence(subject: Subject, result: Result, split: str, knob: Knob) -> str:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from labkit import data, storage, zoo
+from labkit.distillation import LabelsAlone, SoftTargets
 from labkit.live import explore
 from labkit.live.beside import Beside
 from labkit.measure import accuracy
@@ -112,4 +113,23 @@ def test_without_being_asked_for_nothing_is_computed(monkeypatch):
     panel = explore(NET, [KMeans(), Uniform()]).wait()
     assert panel.set(knob=4).wait().state["beside"] == {}
     assert panel._stage.parts["beside"] == {"points": [], "text": ""}
+    panel.close()
+
+
+def test_training_moves_those_beside_too_and_they_stay_until_the_knob_moves(monkeypatch):
+    monkeypatch.setattr("labkit.live.actions.TUNE_S", 2.0)
+    panel = explore(NET, [SoftTargets(), LabelsAlone(), Broken()], beside=True, knob=0.25).wait(120)
+    sent = []
+    send, panel._stage.send = panel._stage.send, lambda parts: sent.append(parts)
+    state = panel.press("tune").wait(120).state
+    panel._stage.send = send
+    assert state["tuned"] and state["accuracy"] > 0.5 and state["beside"]["Plain student"]["accuracy"] > 0.5
+    moved = {point["now"][1] for parts in sent for point in parts.get("beside", {}).get("points", [])}
+    assert len(moved) > 2
+    lines = {series["name"]: len(series["points"]) for series in state["trail"]}
+    assert lines["fine-tuning Plain student"] > 1 and lines["fine-tuning Knowledge distillation"] > 1
+    exact = panel._stage.beside.results["Plain student"]
+    assert exact.complete and accuracy(exact.model, data.load(), "validation").value == exact.accuracy.value
+    state = panel.set(knob=0.5).wait(120).state
+    assert not state["tuned"] and state["beside"]["Plain student"]["accuracy"] < 0.3
     panel.close()
