@@ -31,7 +31,7 @@ class SoftTargets(Student):
     drawback = "It needs a softmax over classes, and a teacher that is unsure somewhere."
     paper = "hinton2015"
 
-    def __init__(self, temperature: float = 4.0, weight: float = 0.9, teacher: nn.Module | str | None = None):
+    def __init__(self, temperature: float = 4.0, weight: float = 0.5, teacher: nn.Module | str | None = None):
         super().__init__(teacher)
         self.temperature, self.weight = float(temperature), share("weight", weight)
         soften(Tensor([[0.0]]), self.temperature)  # refuse a senseless one now

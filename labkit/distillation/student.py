@@ -81,7 +81,7 @@ class Student(Drawn):
     knob = replace(WIDTH, label="width of the student", values=WIDTHS)
     curve = DistilledCurve
     # Losses on logits are large where logits are: Adam finds the step by itself.
-    recipe = Recipe(epochs=1, learning_rate=0.002, weight_decay=0, optimiser="adam")
+    recipe = Recipe(epochs=1, learning_rate=0.003, weight_decay=0, optimiser="adam")
 
     def __init__(self, teacher: nn.Module | str | None = None):
         self.teacher = teacher
