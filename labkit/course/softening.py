@@ -39,7 +39,8 @@ def soften_by_hand(teacher: str = "VGG", data: str = "FashionMNIST") -> ipywidge
     def show(change: object = None) -> None:
         image = pictures.validation.images[which.value : which.value + 1]
         label = int(pictures.validation.labels[which.value])
-        picture.value = draw(logits(network, pictures, image)[0], image[0, 0], label, heat.value, pictures.classes)
+        drawn = draw(logits(network, pictures, image)[0], image[0, 0], label, heat.value, pictures.classes)
+        picture.value = drawn._repr_html_()
 
     for control in (heat, which):
         control.observe(show, "value")
@@ -68,7 +69,7 @@ def pictures_of(network: nn.Module, data: Data, among: int = 1000) -> list[tuple
     return unsure + list(first_of_each_class(data))
 
 
-def draw(answer: Tensor, picture: Tensor, label: int, temperature: float, classes: tuple[str, ...]) -> str:
+def draw(answer: Tensor, picture: Tensor, label: int, temperature: float, classes: tuple[str, ...]) -> Drawing:
     """Draw a picture (height, width, uint8) beside its soft targets, from logits (classes,)."""
     shares, sharp = (soften(answer[None], heat)[0] for heat in (temperature, 1.0))
     # The first terms of exp(v / T): what is left at a high temperature is the logits themselves.
@@ -90,7 +91,7 @@ def draw(answer: Tensor, picture: Tensor, label: int, temperature: float, classe
     order = shares.argsort(descending=True)[:3].tolist()
     said = ", ".join(f"{classes[index]} {100 * float(shares[index]):.1f} %" for index in order)
     sentence = f"A {classes[label]}, softened at temperature {temperature:g}: {said}. Entropy {bits:.2f} bits."
-    return Drawing(page(drawn, sentence, HEIGHT, PAGE), sentence)._repr_html_()
+    return Drawing(page(drawn, sentence, HEIGHT, PAGE), sentence)
 
 
 def _bar(name: str, top: float, share: float, sharp: float, linear: float) -> list[str]:

@@ -1,7 +1,8 @@
 """A task without classes: by how many degrees is this piece of clothing tilted?
 
-There is no softmax here, and no dark knowledge of wrong classes. What a teacher knows all the same is a number for every
-picture, also for those that nobody has labelled, and a student can be taught it: logit regression (Ba 2014) as it stands.
+There is no softmax here, and no dark knowledge of wrong classes. What a teacher knows all the same is a number for
+every picture, also for those that nobody has labelled, and a student can be taught it: logit regression (Ba 2014) as it
+stands.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MOST = 45  # degrees to either side; it is also the unit of a network's answer
 
 
 def tilted(data: Data, count: int | None = None, seed: int = 0) -> Data:
-    """Tilt each picture by a whole number of degrees, which becomes its label (int64), from -45 to 45, counterclockwise.
+    """Tilt each picture by a whole number of degrees from -45 to 45, counterclockwise, which becomes its label (int64).
 
     `count` is the number of training pictures to take (None: all). A network for this task has one output: the angle in
     units of 45 degrees. The angles come from NumPy's legacy generator, whose stream is frozen by policy.

@@ -2,6 +2,8 @@
 
 from labkit.course.checks import Exercise
 from labkit.course.exercises import (
+    alike,
+    attention,
     circulant,
     crelu,
     crossing,
@@ -16,6 +18,8 @@ from labkit.course.exercises import (
     pruning,
     quantization,
     sharing_ranks,
+    small_student,
+    softloss,
     start_here,
     thinning,
 )
@@ -26,5 +30,6 @@ FILES = (
     *(circulant, crossing, first_layer),
     *(lowrank, disagreement, sharing_ranks),
     *(crelu, lifting, pointwise, fewer_macs),
+    *(softloss, attention, small_student, alike),
 )
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}
