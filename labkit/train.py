@@ -14,6 +14,7 @@ from labkit.augment import augment
 from labkit.data import Data, Split
 from labkit.hardware import has_bfloat16
 from labkit.macs import macs
+from labkit.memory import keep_freed_memory
 from labkit.sharing import by_sharing
 from labkit.threads import threads
 
@@ -128,6 +129,7 @@ class Trainer:
         after_step: Callable[[nn.Module, Progress], None] | None = None,
         device: torch.device | str = "cpu",
     ):
+        keep_freed_memory()
         self.data, self.recipe = data, recipe
         self.loss, self.penalty, self.after_step = loss, penalty, after_step
         self.device = torch.device(device)

@@ -14,8 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from labkit.data import Data, Split
+from labkit.layers import adopt
 from labkit.rotated import PART, turned
+from labkit.train import Recipe, Trainer
 
+RECIPE = Recipe(epochs=2, learning_rate=0.002, weight_decay=0, optimiser="adam")
 MOST = 45  # degrees to either side; it is also the unit of a network's answer
 
 
@@ -41,6 +44,17 @@ def _tilted(split: Split, random: np.random.RandomState) -> Split:
     pairs = zip(split.images.split(PART), angles.split(PART), strict=True)
     images = [turned(part.float(), angle.float()).round().clamp(0, 255).to(torch.uint8) for part, angle in pairs]
     return Split(torch.cat(images), angles)
+
+
+def taught_to_tilt(network: nn.Module, data: Data, recipe: Recipe = RECIPE) -> nn.Module:
+    """Train a network of one output on tilted pictures, and return it, ready to be a teacher.
+
+    What the trainer calls accuracy means nothing here: there are no classes.
+    """
+    network = adopt(network).to(memory_format=torch.channels_last)
+    for _ in Trainer(network, data, recipe, square_error).run():
+        pass
+    return network.eval()
 
 
 def square_error(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
