@@ -1,6 +1,7 @@
 """The loop is SGD or Adam as PyTorch does it, its hooks take part, and a stopped run goes on as if it had not been."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -147,6 +148,34 @@ def test_divergence_and_senseless_recipes_are_said_in_a_sentence(images):
         Recipe(optimiser="adagrad")
     with pytest.raises(ValueError, match="nothing to train"):
         Trainer(small().requires_grad_(False), images, Recipe())
+
+
+def test_no_row_of_a_matrix_grows_beyond_the_max_norm(images):
+    """Those that are short enough take the step as ever; the others are scaled back, and point where they pointed."""
+    recipe = Recipe(epochs=1, learning_rate=0.5, batch=640, warmup=0, momentum=0, weight_decay=0)
+    free, short = small(), small()
+    list(Trainer(free, images, recipe).run())
+    list(Trainer(short, images, replace(recipe, max_norm=0.8)).run())
+    lengths, scaled = free[1].weight.norm(dim=1), short[1].weight.norm(dim=1)
+    assert lengths.max() > 0.8 > lengths.min() and scaled.max() <= 0.8 + 1e-5
+    expected = free[1].weight * (0.8 / lengths).clamp(max=1)[:, None]
+    assert torch.allclose(short[1].weight, expected, atol=1e-6) and torch.equal(free[1].bias, short[1].bias)
+    with pytest.raises(ValueError, match="max_norm is -1, but must be at least 0"):
+        Recipe(max_norm=-1)
+
+
+def test_the_pictures_that_are_learned_now_are_known(images):
+    seen = []
+    trainer = Trainer(small(), images, Recipe(epochs=1, batch=64), lambda outputs, labels, pictures: told(labels))
+
+    def told(labels):
+        seen.append(trainer.index)
+        assert torch.equal(images.train.labels[trainer.index], labels)
+        return sum(parameter.sum() for parameter in trainer.weights)
+
+    list(trainer.run())
+    assert sorted(torch.cat(seen).tolist()) == list(range(640)) and not trainer.moves
+    assert Trainer(small(), images, Recipe(shift=1)).moves and Trainer(small(), images, Recipe(flip=True)).moves
 
 
 @pytest.mark.parametrize("multiplies", [True, False])

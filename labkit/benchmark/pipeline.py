@@ -26,6 +26,7 @@ from labkit import channels, layers
 from labkit.clusters import Ordered
 from labkit.data import Data
 from labkit.deploy import deployed
+from labkit.distillation.losses import soft_loss
 from labkit.methods import numbers
 from labkit.pruning.lamp import lamp
 from labkit.train import Loss, Progress, Recipe, Trainer, cross_entropy
@@ -142,9 +143,7 @@ def distilled(teacher: nn.Module, share: float = 0.7, temperature: float = 3.0) 
     def loss(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
         with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16):
             hints = net(images).float()
-        soft, hard = F.log_softmax(outputs / temperature, 1), F.softmax(hints / temperature, 1)
-        apart = F.kl_div(soft, hard, reduction="batchmean")
-        return (1 - share) * F.cross_entropy(outputs, labels) + share * temperature**2 * apart
+        return (1 - share) * F.cross_entropy(outputs, labels) + share * soft_loss(outputs, hints, temperature)
 
     return loss
 

@@ -58,7 +58,7 @@ THEMES = (
         "Knowledge distillation",
         "section V",
         "from scratch only",
-        (Leaf("06", "Knowledge distillation", "a small network learns from a large one"),),
+        (Leaf("06", "Knowledge distillation", "a small network learns from a large one", "width"),),
     ),
     Theme(
         "Other approaches",

@@ -165,7 +165,7 @@ check("attention map", attention)
 # %% name="look-at-it"
 from labkit.course.looking import look_by_hand
 
-students = {method.title: student(method, 1 / 4, 10) for method in (LabelsAlone(), AttentionTransfer(100))}
+students = {method.title: student(method, 1 / 4, 5) for method in (LabelsAlone(), AttentionTransfer())}
 looking = look_by_hand(zoo.load("VGG"), students)
 
 # %% [markdown] name="drawback"
@@ -180,15 +180,15 @@ for method in (LabelsAlone(), LogitRegression(), SoftTargets(20, 1)):
 # %% [markdown] name="no-softmax"
 # ## The second drawback, and why it is dated
 #
-# The survey says that distillation serves only classifiers with a softmax. But a teacher can give any number. By how many degrees is this shirt tilted? Somebody labelled 500 pictures. A teacher from elsewhere answers for 20,000 more, and the student learns logit regression on them, as it stands.
+# The survey says that distillation serves only classifiers with a softmax. But a teacher can give any number. By how many degrees is this shirt tilted? Somebody labelled 500 pictures. A teacher from elsewhere answers for 10,000 more, and the student learns logit regression on them, as it stands.
 
 # %% name="tilt"
 from labkit.distillation.tilt import degrees_off, square_error, taught_to_tilt, tilted
 
-clothes = tilted(data.load(), 20_000)
+clothes = tilted(data.load(), 10_000)
 teacher = taught_to_tilt(zoo.build("LeNet-5", classes=1), clothes)
 print(f"teacher: {degrees_off(teacher, clothes):.1f}° off")
-for method, pictures, epochs in ((LabelsAlone(), clothes.few(500), 80), (LogitRegression(), clothes, 2)):
+for method, pictures, epochs in ((LabelsAlone(), clothes.few(500), 40), (LogitRegression(), clothes, 2)):
     torch.manual_seed(0)
     curve = method.prepare(teacher, pictures)
     recipe = Recipe(epochs=epochs, learning_rate=0.002, weight_decay=0, optimiser="adam")

@@ -160,3 +160,24 @@ def test_a_picture_is_turned_by_hand_and_the_maps_turn_with_it(lab, page):
     assert plain > 0.3 and p4 < 1e-5
     page.screenshot_of("notebook-05-turned")
     notebook.close()
+
+
+def test_two_students_learn_beside_each_other(lab, page):
+    with panel_of(lab, page, "06", ["panel"], "width 25 %") as tab:
+        tab.get_by_role("button", name="Fine-tune").first.click()
+        tab.wait_for_function("() => document.querySelector('.lk-live').textContent.includes('fine-tuned')")
+        drawn = tab.locator(".lk-plot-tradeoff").first.get_attribute("aria-label")
+        assert "At the same value: Plain student" in drawn and tab.is_hidden(".lk-alert")
+        page.screenshot_of("notebook-06-taught")
+
+
+def test_an_answer_is_softened_by_hand(lab, page):
+    notebook = page.open_notebook(lab, lab.write("06-soften.ipynb", source_of("06", ["soften"])))
+    notebook.run()
+    slider = page.tab.locator(".noUi-handle")
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    page.tab.wait_for_function(TURNED, arg="A T-shirt, softened at temperature 6:")
+    page.screenshot_of("notebook-06-softened")
+    notebook.close()

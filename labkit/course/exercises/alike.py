@@ -32,8 +32,8 @@ def dark_knowledge(resemblance: Callable[[Tensor, Tensor], Tensor]) -> str:
     alike = _compare(resemblance, targets, labels)
     said = [f"a {name.lower()} is most like a {_most(alike, data.FASHION.index(name))}" for name in ASKED]
     return (
-        f"Right. To {TEACHER}, at T = {TEMPERATURE:g}, {' and '.join(said)}. No label says so: a student that learns "
-        "labels alone has to find out by itself."
+        f"To {TEACHER}, at T = {TEMPERATURE:g}, {' and '.join(said)} of what it gives to wrong classes. No label says "
+        "so: a student that learns labels alone has to find out by itself."
     )
 
 
@@ -74,7 +74,7 @@ def _compare(resemblance: Callable[[Tensor, Tensor], Tensor], targets: Tensor, l
 
 def _most(alike: Tensor, index: int) -> str:
     share, other = alike[index].max(0)
-    return f"{data.FASHION[int(other)].lower()} ({100 * float(share):.0f} % of what is left for wrong classes)"
+    return f"{data.FASHION[int(other)].lower()} ({100 * float(share):.0f} %)"
 
 
 EXERCISES = (dark_knowledge,)

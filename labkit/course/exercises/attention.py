@@ -33,7 +33,7 @@ def attention_map(attention: Callable[[Tensor], Tensor]) -> str:
         if not torch.allclose(found, wanted, atol=1e-5):
             raise NotYet(_why(found, maps))
     return (
-        "Right. A teacher of 128 maps and a student of 8 now have vectors of the same length, so they can be compared, "
+        "A teacher of 128 maps and a student of 8 now have vectors of the same length, so they can be compared, "
         "and no regressor is needed in between."
     )
 
