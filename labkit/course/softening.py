@@ -86,7 +86,7 @@ def draw(answer: Tensor, picture: Tensor, label: int, temperature: float, classe
     for index, name in enumerate(classes):
         drawn += _bar(name, TOP + index * ROW, float(shares[index]), float(sharp[index]), float(linear[index]))
     legend = TOP + len(classes) * ROW + 14
-    drawn.append(text(LEFT, legend, "bar: probability (share of 1) · outline: at T = 1 ·", 11, QUIET))
+    drawn.append(text(LEFT, legend, "bar: probability · outline: the same at T = 1 ·", 11, QUIET))
     drawn.append(text(LEFT + 268, legend, "| 1/k + (v − mean v) / (k T), its limit at high T", 11, QUIET))
     order = shares.argsort(descending=True)[:3].tolist()
     said = ", ".join(f"{classes[index]} {100 * float(shares[index]):.1f} %" for index in order)
@@ -97,12 +97,13 @@ def draw(answer: Tensor, picture: Tensor, label: int, temperature: float, classe
 def _bar(name: str, top: float, share: float, sharp: float, linear: float) -> list[str]:
     """A bar for one class, the outline of its answer at T = 1, and a stroke where the limit puts it."""
     box = f'x="{LEFT}" y="{top}" height="{ROW - 8}"'
+    visible = linear if 0 <= linear <= 1 else 0.0
     drawn = [
         text(LEFT - 8, top + 12, name, 12, INK, "end"),
         f'<rect {box} width="{LONG * share:.1f}" fill="{DATA}"/>',
         f'<rect {box} width="{LONG * sharp:.1f}" fill="none" stroke="{QUIET}"/>',
-        text(LEFT + LONG * max(share, sharp) + 8, top + 12, f"{100 * share:.1f} %", 12),
+        text(LEFT + LONG * max(share, sharp, visible) + 8, top + 12, f"{100 * share:.1f} %", 12),
     ]
-    if 0 <= linear <= 1:
-        drawn.append(line(LEFT + LONG * linear, top - 2, LEFT + LONG * linear, top + ROW - 6, FINGER, 3))
+    if visible:
+        drawn.append(line(LEFT + LONG * visible, top - 2, LEFT + LONG * visible, top + ROW - 6, FINGER, 3))
     return drawn

@@ -15,6 +15,7 @@ from labkit.live.loop import Stale
 from labkit.live.result import Base
 from labkit.live.stage import Stage
 from labkit.live.views import words
+from labkit.live.views.learning import Learning
 from labkit.train import Recipe
 
 TUNE_S = 10.0
@@ -29,6 +30,8 @@ def tune(stage: Stage, stale: Stale) -> Iterator[None]:
     curve = stage.bench.curve(chosen, stage.result.base)
     recipe, data = plan(curve, chosen, stage.subject.data, TUNE_S / len(together))
     first, *others = [Lesson(stage.bench, one, data, recipe.epochs) for one in together]
+    stage.learning = Learning()
+    _show(stage, first, others)
     start = shown = time.perf_counter()
     try:
         while first.step():
@@ -54,6 +57,9 @@ def _show(stage: Stage, first: Lesson, others: list[Lesson]) -> None:
     stage.result = first.result()
     for other in others:
         stage.beside.train(other.begun.choice.method, other.result())
+    share = first.progress.step / first.progress.steps if first.progress else 0.0
+    found = [stage.result, *(stage.beside.results[other.begun.choice.method] for other in others)]
+    stage.learning.note(share, {one.choice.method: one.best.value for one in found})
 
 
 def plan(curve, choice, data: Data, seconds: float) -> tuple[Recipe, Data]:

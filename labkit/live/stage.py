@@ -18,6 +18,7 @@ from labkit.live.views import sensitivity, words
 from labkit.live.views.beside import beside
 from labkit.live.views.card import card
 from labkit.live.views.flips import flips
+from labkit.live.views.learning import Learning
 from labkit.live.views.second import VIEWS, second
 from labkit.live.views.shipped import shipped
 from labkit.live.views.sizes import sizes
@@ -46,6 +47,7 @@ class Stage:
         self.before: Tensor | None = None  # which pictures were right at the knob's last resting place
         self.parts: dict = {}
         self.training: dict | None = None
+        self.learning = Learning()
         self.knob: Knob | None = None
         self.seq = 0  # the browser's latest wish that was taken up
 
@@ -61,7 +63,7 @@ class Stage:
         subject = self.bench.subject(choice)
         now = self.result
         if now is None or (now.choice.network, now.choice.data) != (choice.network, choice.data):
-            self.base, self.trail, self.before = subject.base, Trail(), None
+            self.base, self.trail, self.before, self.learning = subject.base, Trail(), None, Learning()
         choice = self.bench.settle(choice, self.base)
         yield from self.arrive(self.bench.coarse(choice, self.base), stale)
 
@@ -154,7 +156,7 @@ class Stage:
 
     def _picture(self) -> dict:
         scan = partial(self.bench.scan, self.result.choice, self.result.base)
-        return second(self.view, self.subject, self.result, self.bench.split, scan)
+        return second(self.view, self.subject, self.result, self.bench.split, scan, self.learning)
 
     def _key(self, result: Result) -> object:
         return len(self.trail.points) if self.training else (result.choice.value, result.tuned)

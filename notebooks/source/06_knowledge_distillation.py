@@ -10,7 +10,7 @@ from labkit import data, explore, zoo
 from labkit.course import check, hint
 from labkit.distillation import METHODS, RIVALS, AttentionTransfer, LabelsAlone, LogitRegression, SoftTargets
 
-explore("VGG", [SoftTargets(), LabelsAlone()], knob=0.25, beside=True)
+explore("VGG", [SoftTargets(), LabelsAlone()], knob=0.25, beside=True).look("learning curves")
 
 # %% [markdown] name="look"
 # ## Two students, one button

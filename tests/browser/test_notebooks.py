@@ -168,6 +168,7 @@ def test_two_students_learn_beside_each_other(lab, page):
         tab.wait_for_function("() => document.querySelector('.lk-live').textContent.includes('fine-tuned')")
         drawn = tab.locator(".lk-plot-tradeoff").first.get_attribute("aria-label")
         assert "At the same value: Plain student" in drawn and tab.is_hidden(".lk-alert")
+        tab.locator(".lk-plot-tradeoff").first.scroll_into_view_if_needed()
         page.screenshot_of("notebook-06-taught")
 
 

@@ -118,16 +118,24 @@ def test_without_being_asked_for_nothing_is_computed(monkeypatch):
 
 def test_training_moves_those_beside_too_and_they_stay_until_the_knob_moves(monkeypatch):
     monkeypatch.setattr("labkit.live.actions.TUNE_S", 2.0)
+    monkeypatch.setattr("labkit.live.actions.SPAN_S", 0.0)
     panel = explore(NET, [SoftTargets(), LabelsAlone(), Broken()], beside=True, knob=0.25).wait(120)
+    before = panel.look("learning curves").wait(120)._stage.parts["picture"]
+    panel.look("what the method did")
     sent = []
     send, panel._stage.send = panel._stage.send, lambda parts: sent.append(parts)
     state = panel.press("tune").wait(120).state
     panel._stage.send = send
     assert state["tuned"] and state["accuracy"] > 0.5 and state["beside"]["Plain student"]["accuracy"] > 0.5
+    assert "press Fine-tune" in before["text"] and before["kind"] == "none"
     moved = {point["now"][1] for parts in sent for point in parts.get("beside", {}).get("points", [])}
     assert len(moved) > 2
     lines = {series["name"]: len(series["points"]) for series in state["trail"]}
     assert lines["fine-tuning Plain student"] > 1 and lines["fine-tuning Knowledge distillation"] > 1
+    view = panel.look("learning curves").wait(120)._stage.parts["picture"]
+    assert [line["name"] for line in view["lines"]] == ["Knowledge distillation", "Plain student"]
+    assert all(len(line["values"]) == len(view["shown"]) > 2 and line["values"][0] < 30 for line in view["lines"])
+    assert view["shown"][0] == "0" and "Plain student" in view["text"]
     exact = panel._stage.beside.results["Plain student"]
     assert exact.complete and accuracy(exact.model, data.load(), "validation").value == exact.accuracy.value
     state = panel.set(knob=0.5).wait(120).state
