@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.data import Data
 from labkit.distillation.losses import soften
 from labkit.distillation.softtargets import SoftTargets
 from labkit.distillation.student import Maps, Student
-from labkit.drawn import DrawnCurve
+from labkit.drawn import Drawn, DrawnCurve
 
 
 class LabelsAlone(Student):
@@ -32,6 +33,9 @@ class LabelsAlone(Student):
 
     def __init__(self):
         super().__init__()
+
+    def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> DrawnCurve:
+        return Drawn.prepare(self, model, data, where)  # without a teacher
 
 
 class SmoothedLabels(SoftTargets):

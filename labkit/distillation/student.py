@@ -88,10 +88,10 @@ class Student(Drawn):
 
     def prepare(self, model: nn.Module, data: Data | None = None, where: str | None = None) -> DistilledCurve:
         curve = super().prepare(model, data, where)
-        curve.teacher = self.called(model, data)
+        curve.teacher = self.teacher_for(model, data)
         return curve
 
-    def called(self, model: nn.Module, data: Data | None) -> nn.Module:
+    def teacher_for(self, model: nn.Module, data: Data | None) -> nn.Module:
         """Return the teacher; raise ValueError for a name where nothing says which data set it has to know."""
         if self.teacher is None:
             return model

@@ -74,7 +74,7 @@ def test_the_teacher_is_the_network_itself_or_another_one():
     named = SoftTargets(teacher="LeNet-5").prepare(network, clothes)
     x = clothes.normalise(clothes.validation.images[:2])
     assert torch.equal(named.teacher(x), zoo.load("LeNet-5")(x)) and named.at(0.5).fc1.weight.shape == (150, 784)
-    assert SoftTargets(teacher="LeNet-5 plain").called(network, data.load("MNIST")).origin[0] == "LeNet-5"
+    assert SoftTargets(teacher="LeNet-5 plain").teacher_for(network, data.load("MNIST")).origin[0] == "LeNet-5"
     with pytest.raises(ValueError, match="call prepare\\(model, data\\)"):
         SoftTargets(teacher="LeNet-5").prepare(network)
     with pytest.raises(FileNotFoundError, match="no trained LeNet-50"):
