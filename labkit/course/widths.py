@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from labkit.benchmark import catalogue, distillation
 from labkit.benchmark.cells import marks
 from labkit.benchmark.results import Mark
-from labkit.live.loglog import COLOURS, legend
-from labkit.live.shapes import QUIET, card, line, page, text
+from labkit.live.loglog import COLOURS
+from labkit.live.shapes import PAPER, QUIET, card, line, page, text
 from labkit.live.watch import Drawing
 
 PAGE, TOP, HEIGHT = 830, 56, 300
@@ -32,7 +32,10 @@ def student_curves(networks: Sequence[str] = ("VGG", "LeNet-5")) -> Drawing:
         curves = [curve(network, name) for name in NAMES]
         drawn += _plot(network, curves, 15 + place * (wide + 10), wide)
         said += [f"{network}, {title}: {_words(found)}" for title, found in zip(titles, curves, strict=True)]
-    drawn += legend(30, TOP + HEIGHT + 26, titles, gap=220)
+    for index, title in enumerate(titles):
+        left, y = 30 + 220 * index, TOP + HEIGHT + 26
+        drawn += [*_stroke(index, [(left, y - 4), (left + 36, y - 4)]), *_spot(index, left + 18, y - 4)]
+        drawn.append(text(left + 46, y, title, 12))
     drawn.append(text(470, TOP + HEIGHT + 26, "upright strokes: from the best to the worst seed", 12, QUIET))
     words = f"Test error against bytes of the file. {'; '.join(said)}."
     return Drawing(page(drawn, words, TOP + HEIGHT + 44, PAGE), words)
@@ -52,7 +55,7 @@ def _plot(network: str, curves: Sequence[Sequence[Mark]], left: float, width: fl
     drawn = [card(left, TOP, width, HEIGHT), text(left + 14, TOP + 22, f"{network}: test error (%)", 13, weight=600)]
     if not every:
         return [*drawn, text(left + 14, TOP + 60, "not run", 12, QUIET)]
-    inner = (left + 40, TOP + 36, width - 60, HEIGHT - 84)
+    inner = (left + 42, TOP + 36, width - 76, HEIGHT - 84)
     errors = [100 * (1 - share) for mark in every for share in (mark.low, mark.high)]
     low, high = 0.95 * min(errors), 1.05 * max(errors)
     small, large = min(mark.bytes for mark in every), max(mark.bytes for mark in every)
@@ -80,16 +83,27 @@ def _line(index: int, found: Sequence[Mark], at: At) -> list[str]:
     """Draw a curve, a disc or a ring at each mark, and a stroke over the range of the seeds."""
     colour = COLOURS[index]
     spots = [at(mark.bytes, 100 * (1 - mark.accuracy)) for mark in found]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
-    dashes = "" if index else 'stroke-dasharray="5 4"'
-    drawn = [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8" {dashes}/>']
+    drawn = _stroke(index, spots)
     for mark, (x, y) in zip(found, spots, strict=True):
         aside = x + 3 * (2 * index - 1)  # or else one stroke hides the other
         top, bottom = (at(mark.bytes, 100 * (1 - share))[1] for share in (mark.high, mark.low))
         drawn.append(line(aside, top, aside, bottom, colour, 2))
-        fill = colour if index else "white"
-        drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{colour}" stroke-width="1.6"/>')
+        drawn += _spot(index, x, y)
     return drawn
+
+
+def _stroke(index: int, spots: Sequence[tuple[float, float]]) -> list[str]:
+    """A line through spots, dashed for the plain student."""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+    dashes = "" if index else 'stroke-dasharray="5 4"'
+    return [f'<polyline points="{path}" fill="none" stroke="{COLOURS[index]}" stroke-width="1.8" {dashes}/>']
+
+
+def _spot(index: int, x: float, y: float) -> list[str]:
+    """A ring for the plain student, a disc for the taught one."""
+    colour = COLOURS[index]
+    fill = colour if index else PAPER
+    return [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{fill}" stroke="{colour}" stroke-width="1.6"/>']
 
 
 def _words(found: Sequence[Mark]) -> str:

@@ -69,6 +69,17 @@ def test_fitnets_order_between_plain_and_taught_holds_on_average():
     assert len(plain) == len(taught) == 3 and mean(taught) < mean(plain)
 
 
+@pytest.mark.parametrize("network", ["VGG", "LeNet-5"])
+def test_a_teacher_helps_a_large_student_and_holds_back_a_tiny_one_for_every_seed(network):
+    large = 0.5 if network == "VGG" else 1
+    tiny, whole = (
+        [errors("distillation", network, name, width) for name in ("LabelsAlone", "SoftTargets")]
+        for width in (0.0625, large)
+    )
+    assert max(tiny[0]) < min(tiny[1])
+    assert all(taught < plain for plain, taught in zip(*whole, strict=True))
+
+
 def test_a_shuffled_teacher_is_worse_than_a_true_one_for_every_seed_on_clothes():
     true = errors("distillation", "VGG", "SoftTargets", 0.25)
     shuffled = errors("distillation_methods", "VGG", "ShuffledTeacher", 0.25)
