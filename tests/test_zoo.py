@@ -105,7 +105,7 @@ def test_a_missing_network_lists_what_there_is(tmp_path):
     (tmp_path / "MNIST" / "LeNet-5.json").write_text(json.dumps({"network": "LeNet-5", "data": "MNIST", "variant": ""}))
     with pytest.raises(FileNotFoundError, match="there are LeNet-5 MNIST"):
         zoo.load("VGG", "MNIST", root=tmp_path)
-    with pytest.raises(ValueError, match="LeNet-300-100, LeNet-5, VGG, ResNet-20"):
+    with pytest.raises(ValueError, match="LeNet-300-100, LeNet-5, VGG, VGG-wide, ResNet-20"):
         zoo.build("AlexNet")
 
 
