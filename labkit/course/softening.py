@@ -17,6 +17,7 @@ from labkit.live.watch import Drawing
 
 TEMPERATURES = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 20, 50, 100)
 SIDE, LEFT, TOP, ROW = 140, 300, 50, 24  # of the picture, and where its bars begin
+PART = 250  # pictures at a time, so that little memory is taken
 HEIGHT, LONG = 320, 410  # of the page, and of a bar of 100 %
 
 
@@ -53,7 +54,8 @@ def soften_by_hand(teacher: str = "VGG", data: str = "FashionMNIST") -> ipywidge
 @torch.no_grad()
 def logits(network: nn.Module, data: Data, images: Tensor) -> Tensor:
     """Return the logits (n, classes) for pictures (uint8)."""
-    return network.eval()(data.normalise(images))
+    network = network.eval()
+    return torch.cat([network(data.normalise(part)) for part in images.split(PART)])
 
 
 def pictures_of(network: nn.Module, data: Data, among: int = 1000) -> list[tuple[str, int]]:

@@ -70,5 +70,5 @@ def square_error(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
 def degrees_off(model: nn.Module, data: Data, split: str = "validation") -> float:
     """Return the mean absolute error of a network's angles, in degrees."""
     part, model = data.split(split), model.eval()
-    answers = torch.cat([model(data.normalise(images))[:, 0] for images in part.images.split(PART)])
+    answers = torch.cat([model(data.normalise(images))[:, 0] for images in part.images.split(250)])
     return float((MOST * answers - part.labels).abs().mean())

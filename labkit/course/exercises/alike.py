@@ -14,6 +14,7 @@ from labkit.distillation.losses import soften
 
 TEACHER, TEMPERATURE = "VGG", 4.0
 ASKED = ("Shirt", "Coat")
+PART = 250  # pictures at a time, so that little memory is taken
 
 
 @exercise(
@@ -41,8 +42,9 @@ def dark_knowledge(resemblance: Callable[[Tensor, Tensor], Tensor]) -> str:
 def teacher_says() -> tuple[Tensor, Tensor]:
     """Return the teacher's soft targets for the validation pictures, and their labels."""
     clothes = data.load()
+    network, parts = zoo.load(TEACHER), clothes.validation.images.split(PART)
     with torch.no_grad():
-        logits = zoo.load(TEACHER)(clothes.normalise(clothes.validation.images))
+        logits = torch.cat([network(clothes.normalise(images)) for images in parts])
     return soften(logits, TEMPERATURE), clothes.validation.labels
 
 
