@@ -64,9 +64,12 @@ def test_our_errors_are_those_of_hinton_within_what_the_test_split_can_tell(meth
     assert abs(ours - theirs) < 2 * math.sqrt(ours + theirs)
 
 
-def test_fitnets_order_between_plain_and_taught_holds_on_average():
-    plain, taught = (errors("distillation_fitnets", "VGG", name, 0.25) for name in ("LabelsAlone", "SoftTargets"))
-    assert len(plain) == len(taught) == 3 and mean(taught) < mean(plain)
+def test_fitnets_order_holds_on_average():
+    """1.9, 0.65 and 0.51 % there. Neighbours are nearer than one seed can tell, the ends are apart for every seed."""
+    names = ("LabelsAlone", "SoftTargets", "Hints")
+    plain, taught, hinted = (errors("distillation_fitnets", "VGG", name, 0.25) for name in names)
+    assert len(plain) == len(taught) == len(hinted) == 3
+    assert mean(hinted) < mean(taught) < mean(plain) and max(hinted) < min(plain)
 
 
 @pytest.mark.parametrize("network", ["VGG", "LeNet-5"])
