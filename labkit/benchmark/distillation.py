@@ -67,7 +67,7 @@ def methods() -> Table:
     columns = ["student", *(f"{one:g} of the width, {numbers.get(one, 0):,} numbers" for one in (SMALL, TINY))]
     note = (
         f"VGG on Fashion-MNIST; the teacher, VGG itself, has {100 * _card('VGG')['test']:.2f} %. Test accuracies after "
-        f"{_epochs_in(WIDTHS)} epochs; in brackets the range of the seeds. {TEST:,} pictures leave "
+        f"{_epochs_in(WIDTHS)} epochs, hints as many more; in brackets the range of the seeds. {TEST:,} pictures leave "
         f"{half_interval(0.91):.1f} points of doubt, less where two rows are compared on the same pictures."
     )
     return Table("Every way to teach, and two controls", columns, rows, note)
