@@ -15,6 +15,7 @@ from labkit.table import Cell, Table
 WIDTHS, METHODS, HINTON = "distillation", "distillation_methods", "distillation_hinton"
 FITNETS, TEACHERS, THEN = "distillation_fitnets", "distillation_teachers", "distillation_then"
 SMALL, TINY = 1 / 4, 1 / 16  # widths at which all methods were run
+LONGER = 4  # epochs: as many as both stages of hints
 Found = dict[str, tuple[Point, Mark]]
 # Rows: the paper's name, and the class of ours.
 STUDENTS = (
@@ -54,7 +55,9 @@ def fitnets() -> Table:
 
 def methods() -> Table:
     """Say how accurate a quarter and a sixteenth of VGG become with each method, beside the controls."""
-    every = {(point.method.partition(".")[2], point.value): mark for point, mark in _vgg(WIDTHS) + _vgg(METHODS)}
+    found = _vgg(WIDTHS) + _vgg(METHODS)
+    every = {_short(point): mark for point, mark in found if epochs_of(point) < LONGER}
+    longer = {_short(point): mark for point, mark in found if epochs_of(point) == LONGER}
     names = ("LabelsAlone", *(one.partition(".")[2] for one in catalogue.methods("distillation")))
     rows = [
         [
@@ -62,6 +65,10 @@ def methods() -> Table:
             *(accuracy(every.get((name, w))) for w in (SMALL, TINY)),
         ]
         for name in dict.fromkeys(names)
+    ]
+    rows += [
+        [(_title(name), f"{LONGER} epochs, as hints in all"), *(accuracy(longer.get((name, w))) for w in (SMALL, TINY))]
+        for name in dict.fromkeys(name for name, _ in longer)
     ]
     numbers = {point.value: count for point, count in _counts(WIDTHS) if point.network == "VGG"}
     columns = ["student", *(f"{one:g} of the width, {numbers.get(one, 0):,} numbers" for one in (SMALL, TINY))]
@@ -116,6 +123,10 @@ def _student(paper: str, found: Found, stated: str, name: str) -> list[Cell]:
 
 def _by_method(sweep: str) -> Found:
     return {point.method.partition(".")[2]: (point, mark) for point, mark in marks(sweep)}
+
+
+def _short(point: Point) -> tuple[str, float]:
+    return point.method.partition(".")[2], point.value
 
 
 def _vgg(sweep: str) -> list[tuple[Point, Mark]]:
