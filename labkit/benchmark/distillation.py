@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from labkit import zoo
 from labkit.benchmark import catalogue, published
 from labkit.benchmark.cells import accuracy, epochs_of, error, marks, parameters, said
-from labkit.benchmark.point import Point
+from labkit.benchmark.point import Point, Step
 from labkit.benchmark.report import NOTHING, TEST, half_interval
 from labkit.benchmark.results import Mark
 from labkit.table import Cell, Table
@@ -56,8 +56,8 @@ def fitnets() -> Table:
 def methods() -> Table:
     """Say how accurate a quarter and a sixteenth of VGG become with each method, beside the controls."""
     found = _vgg(WIDTHS) + _vgg(METHODS)
-    every = {_short(point): mark for point, mark in found if epochs_of(point) < LONGER}
-    longer = {_short(point): mark for point, mark in found if epochs_of(point) == LONGER}
+    every = {(_name(point), point.value): mark for point, mark in found if epochs_of(point) < LONGER}
+    longer = {(_name(point), point.value): mark for point, mark in found if epochs_of(point) == LONGER}
     names = ("LabelsAlone", *(one.partition(".")[2] for one in catalogue.methods("distillation")))
     rows = [
         [
@@ -83,7 +83,7 @@ def methods() -> Table:
 def teachers() -> Table:
     """Say what a quarter of VGG learns from other teachers than VGG."""
     rows: list[list[Cell]] = []
-    own = {point.method.partition(".")[2]: mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
+    own = {_name(point): mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
     rows.append([("none", "the plain student"), ("", ""), accuracy(own.get("LabelsAlone"))])
     given = {point.arguments["teacher"]: mark for point, mark in marks(TEACHERS)}
     for name in ("LeNet-300-100", "LeNet-5", "VGG", "VGG-wide"):
@@ -99,8 +99,8 @@ def teachers() -> Table:
 
 def then() -> Table:
     """Say what is left of a student's gain when its weights are clustered to 16 values afterwards."""
-    own = {point.method.partition(".")[2]: mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
-    after = {point.keep[0].method.partition(".")[2]: mark for point, mark in marks(THEN)}
+    own = {_name(point): mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
+    after = {_name(point.keep[0]): mark for point, mark in marks(THEN)}
     rows = []
     for name in ("LabelsAlone", "SoftTargets"):
         for words, found in (("float32", own.get(name)), ("k-means, 4 bits", after.get(name))):
@@ -122,11 +122,12 @@ def _student(paper: str, found: Found, stated: str, name: str) -> list[Cell]:
 
 
 def _by_method(sweep: str) -> Found:
-    return {point.method.partition(".")[2]: (point, mark) for point, mark in marks(sweep)}
+    return {_name(point): (point, mark) for point, mark in marks(sweep)}
 
 
-def _short(point: Point) -> tuple[str, float]:
-    return point.method.partition(".")[2], point.value
+def _name(step: Point | Step) -> str:
+    """Return the class of a method."""
+    return step.method.partition(".")[2]
 
 
 def _vgg(sweep: str) -> list[tuple[Point, Mark]]:

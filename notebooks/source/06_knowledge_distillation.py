@@ -8,8 +8,7 @@
 # %% name="panel"
 from labkit import data, explore, zoo
 from labkit.course import check, hint
-from labkit.distillation import METHODS, RIVALS, AttentionTransfer
-from labkit.distillation import LabelsAlone, LogitRegression, SoftTargets
+from labkit.distillation import METHODS, RIVALS, LabelsAlone, SoftTargets
 
 panel = explore("VGG", [SoftTargets(), LabelsAlone()], knob=0.25, beside=True)
 panel.look("learning curves")
@@ -166,6 +165,7 @@ check("attention map", attention)
 
 # %% name="look-at-it"
 from labkit.course.looking import look_by_hand
+from labkit.distillation import AttentionTransfer
 
 students = {method.title: student(method, 1 / 4, 5) for method in (LabelsAlone(), AttentionTransfer())}
 looking = look_by_hand(zoo.load("VGG"), students)
@@ -176,6 +176,8 @@ looking = look_by_hand(zoo.load("VGG"), students)
 # To imitate a network in everything, one needs its size. A sixteenth of VGG has 2,500 numbers. Told to copy ten logits exactly, it spends them on numbers that decide nothing. Find the rows in the tables below in which a student would do better without its teacher.
 
 # %% name="too-strict"
+from labkit.distillation import LogitRegression
+
 for method in (LabelsAlone(), LogitRegression(), SoftTargets(20, 1)):
     student(method, 1 / 16)
 
