@@ -42,6 +42,23 @@ class Watch:
         self._seen.clear()
 
 
+@torch.no_grad()
+def maps(model: nn.Module, paths: Sequence[str], images: Tensor) -> list[Tensor]:
+    """Return what some modules (paths) put out for normalised pictures, in evaluation mode; the network stays as it is.
+
+    >>> from labkit import zoo
+    >>> [one.shape[1] for one in maps(zoo.load("VGG"), ["relu2", "pool2"], torch.zeros(1, 1, 28, 28))]
+    [32, 64]
+    """
+    watch, training = Watch(model, paths), model.training
+    try:
+        model.eval()(images)
+        return watch.maps
+    finally:
+        watch.remove()
+        model.train(training)
+
+
 def last_of_each_size(model: nn.Module, image_shape: tuple[int, int, int]) -> list[str]:
     """List the modules that put out the last maps of each height and width, from the picture on.
 

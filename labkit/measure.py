@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from labkit.data import Data
 from labkit.deploy import deployed
@@ -25,6 +25,7 @@ __all__ = [
     "compression_rate",
     "macs",
     "measure",
+    "outputs",
     "parameters",
     "space_saving",
     "space_saving_as_printed",
@@ -95,6 +96,22 @@ def accuracy(model: nn.Module, data: Data, split: str = "validation", batch: int
         answers = net(images.contiguous(memory_format=torch.channels_last)).argmax(1).cpu()
         right += int((answers == part.labels[start : start + batch]).sum())
     return Accuracy(right, len(part))
+
+
+@torch.no_grad()
+def outputs(model: nn.Module, data: Data, images: Tensor, batch: int = 250) -> Tensor:
+    """Return what a network answers in evaluation mode for pictures (uint8), (n, classes), a batch at a time.
+
+    >>> from labkit import data, zoo
+    >>> clothes = data.load()
+    >>> outputs(zoo.load("LeNet-5"), clothes, clothes.validation.images[:3]).shape
+    torch.Size([3, 10])
+    """
+    training = model.training
+    try:
+        return torch.cat([model.eval()(data.normalise(part)) for part in images.split(batch)])
+    finally:
+        model.train(training)
 
 
 def parameters(model: nn.Module) -> int:

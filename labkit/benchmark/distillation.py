@@ -83,7 +83,7 @@ def methods() -> Table:
 def teachers() -> Table:
     """Say what a quarter of VGG learns from other teachers than VGG."""
     rows: list[list[Cell]] = []
-    own = {_name(point): mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
+    own = _own()
     rows.append([("none", "the plain student"), ("", ""), accuracy(own.get("LabelsAlone"))])
     given = {point.arguments["teacher"]: mark for point, mark in marks(TEACHERS)}
     for name in ("LeNet-300-100", "LeNet-5", "VGG", "VGG-wide"):
@@ -99,7 +99,7 @@ def teachers() -> Table:
 
 def then() -> Table:
     """Say what is left of a student's gain when its weights are clustered to 16 values afterwards."""
-    own = {_name(point): mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
+    own = _own()
     after = {_name(point.keep[0]): mark for point, mark in marks(THEN)}
     rows = []
     for name in ("LabelsAlone", "SoftTargets"):
@@ -128,6 +128,11 @@ def _by_method(sweep: str) -> Found:
 def _name(step: Point | Step) -> str:
     """Return the class of a method."""
     return step.method.partition(".")[2]
+
+
+def _own() -> dict[str, Mark]:
+    """Return the marks of a quarter of VGG, plain and taught by VGG itself, by method."""
+    return {_name(point): mark for point, mark in _vgg(WIDTHS) if point.value == SMALL}
 
 
 def _vgg(sweep: str) -> list[tuple[Point, Mark]]:

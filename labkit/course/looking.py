@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import ipywidgets
-import torch
-from IPython import display
 from torch import Tensor, nn
 
 from labkit import data as datasets
-from labkit.course.pictures import PAGE, TILE, answer, first_of_each_class, tile
+from labkit.course.pictures import PAGE, TILE, answer, by_hand, first_of_each_class, tile
 from labkit.distillation.attention import KINDS, attention_loss, attention_map
-from labkit.inside import Watch, last_of_same_size
+from labkit.inside import last_of_each_size, last_of_same_size, maps
 from labkit.live.shapes import QUIET, card, page, text
 from labkit.live.watch import Drawing
 
@@ -31,18 +29,12 @@ def look_by_hand(teacher: nn.Module, students: Mapping[str, nn.Module], data: st
             raise ValueError(f"{name!r} has no maps as high and as wide as the teacher's, so they cannot be compared")
     which = ipywidgets.Dropdown(options=list(first_of_each_class(pictures)), description="picture")
     kind = ipywidgets.Dropdown(options=KINDS, value="power", description="map")
-    picture = ipywidgets.HTML()
 
-    def show(change: object = None) -> None:
-        image = pictures.normalise(pictures.validation.images[which.value : which.value + 1])
-        picture.value = draw(teacher, students, image, kind.value, pictures.classes)._repr_html_()
+    def drawn(index: int, kind: str) -> Drawing:
+        image = pictures.normalise(pictures.validation.images[index : index + 1])
+        return draw(teacher, students, image, kind, pictures.classes)
 
-    for control in (which, kind):
-        control.observe(show, "value")
-    show()
-    whole = ipywidgets.VBox([ipywidgets.HBox([which, kind]), picture])
-    display.display(whole)
-    return whole
+    return by_hand((which, kind), drawn)
 
 
 def draw(
@@ -50,12 +42,12 @@ def draw(
 ) -> Drawing:
     """Draw a picture (1, channels, height, width), and each network's attention maps of it in a row."""
     shape = tuple(image.shape[1:])
-    rows = {"teacher": seen(teacher, last_of_same_size(teacher, teacher, shape)[0], image)}
+    rows = {"teacher": maps(teacher, last_of_each_size(teacher, shape), image)}
     losses = {}
     for name, student in students.items():
         ours, theirs = last_of_same_size(student, teacher, shape)
-        rows[name] = seen(student, ours, image)
-        told = seen(teacher, theirs, image)
+        rows[name] = maps(student, ours, image)
+        told = maps(teacher, theirs, image)
         losses[name] = [
             float(attention_loss([one], [other], kind)) for one, other in zip(rows[name], told, strict=True)
         ]
@@ -75,23 +67,12 @@ def draw(
     return Drawing(page(drawn, sentence, TOP + STEP * len(rows) + 10, PAGE), sentence)
 
 
-def _row(maps: list[Tensor], losses: list[float] | None, kind: str, left: float, top: float) -> list[str]:
+def _row(found: list[Tensor], losses: list[float] | None, kind: str, left: float, top: float) -> list[str]:
     """Draw the attention maps of one network, with the distance of each to the teacher's below."""
     drawn = []
-    for place, one in enumerate(maps[:MOST]):
+    for place, one in enumerate(found[:MOST]):
         looks, x = attention_map(one, kind)[0], left + place * (TILE + 40)
         drawn.append(tile(looks, x, top, 0.0, float(looks.max())))
         under = f"{looks.shape[0]} x {looks.shape[1]}" if losses is None else f"distance {losses[place]:.3f}"
         drawn.append(text(x, top + TILE + 16, under, 11, QUIET))
     return drawn
-
-
-@torch.no_grad()
-def seen(model: nn.Module, paths: list[str], image: Tensor) -> list[Tensor]:
-    """Return the maps that some modules of a network put out for a picture."""
-    watch = Watch(model.eval(), paths)
-    try:
-        model(image)
-        return watch.maps
-    finally:
-        watch.remove()

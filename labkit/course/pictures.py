@@ -1,20 +1,38 @@
-"""What the drawings of a picture share that a learner moves by hand: which pictures there are, tiles, and answers."""
+"""What the drawings of a picture share that a learner moves by hand: controls, pictures, tiles and answers."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import ipywidgets
 import numpy as np
 import torch
+from IPython import display
 from PIL import Image
 from torch import Tensor, nn
 
 from labkit.data import Data
+from labkit.live.watch import Drawing
 
 TILE = 84  # pixels of a small picture
 PAGE = 830  # pixels: so wide is a cell of JupyterLab
+
+
+def by_hand(controls: Sequence[ipywidgets.ValueWidget], draw: Callable[..., Drawing]) -> ipywidgets.VBox:
+    """Show controls in a row above what `draw` makes of their values, anew each time that one is moved."""
+    picture = ipywidgets.HTML()
+
+    def show(change: object = None) -> None:
+        picture.value = draw(*(control.value for control in controls))._repr_html_()
+
+    for control in controls:
+        control.observe(show, "value")
+    show()
+    whole = ipywidgets.VBox([ipywidgets.HBox(controls), picture])
+    display.display(whole)
+    return whole
 
 
 def first_of_each_class(data: Data) -> Iterator[tuple[str, int]]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ipywidgets
 import torch
-from IPython import display
 from torch import Tensor, nn
 
 from labkit import data as datasets
 from labkit import zoo
-from labkit.course.pictures import PAGE, first_of_each_class, tile
+from labkit.course.pictures import PAGE, by_hand, first_of_each_class, tile
 from labkit.data import Data
 from labkit.distillation.losses import soften
 from labkit.live.shapes import DATA, FINGER, INK, QUIET, card, line, page, text
 from labkit.live.watch import Drawing
+from labkit.measure import outputs
 
 TEMPERATURES = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 20, 50, 100)
 SIDE, LEFT, TOP, ROW = 140, 300, 50, 24  # of the picture, and where its bars begin
-PART = 250  # pictures at a time, so that little memory is taken
 HEIGHT, LONG = 320, 410  # of the page, and of a bar of 100 %
 
 
@@ -35,27 +34,13 @@ def soften_by_hand(teacher: str = "VGG", data: str = "FashionMNIST") -> ipywidge
         layout={"width": "420px"},
     )
     which = ipywidgets.Dropdown(options=list(pictures_of(network, pictures)), description="picture")
-    picture = ipywidgets.HTML()
 
-    def show(change: object = None) -> None:
-        image = pictures.validation.images[which.value : which.value + 1]
-        label = int(pictures.validation.labels[which.value])
-        drawn = draw(logits(network, pictures, image)[0], image[0, 0], label, heat.value, pictures.classes)
-        picture.value = drawn._repr_html_()
+    def drawn(temperature: float, index: int) -> Drawing:
+        image = pictures.validation.images[index : index + 1]
+        label = int(pictures.validation.labels[index])
+        return draw(outputs(network, pictures, image)[0], image[0, 0], label, temperature, pictures.classes)
 
-    for control in (heat, which):
-        control.observe(show, "value")
-    show()
-    whole = ipywidgets.VBox([ipywidgets.HBox([heat, which]), picture])
-    display.display(whole)
-    return whole
-
-
-@torch.no_grad()
-def logits(network: nn.Module, data: Data, images: Tensor) -> Tensor:
-    """Return the logits (n, classes) for pictures (uint8)."""
-    network = network.eval()
-    return torch.cat([network(data.normalise(part)) for part in images.split(PART)])
+    return by_hand((heat, which), drawn)
 
 
 def pictures_of(network: nn.Module, data: Data, among: int = 1000) -> list[tuple[str, int]]:
@@ -64,7 +49,7 @@ def pictures_of(network: nn.Module, data: Data, among: int = 1000) -> list[tuple
     The hardest is the one whose answer has the most entropy.
     """
     labels = data.validation.labels[:among]
-    entropy = torch.special.entr(logits(network, data, data.validation.images[:among]).softmax(1)).sum(1)
+    entropy = torch.special.entr(outputs(network, data, data.validation.images[:among]).softmax(1)).sum(1)
     unsure = [
         (f"{name}, hard", int(entropy.where(labels == index, -1.0).argmax())) for index, name in enumerate(data.classes)
     ]

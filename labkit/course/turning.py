@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import ipywidgets
 import torch
-from IPython import display
 from torch import Tensor, nn
 
 from labkit import data as datasets
-from labkit.course.pictures import PAGE, TILE, answer, first_of_each_class, tile
+from labkit.course.pictures import PAGE, TILE, answer, by_hand, first_of_each_class, tile
 from labkit.filters.equivariance import acted, maps, missed
 from labkit.live.shapes import QUIET, card, page, text
 from labkit.live.watch import Drawing
@@ -33,18 +32,12 @@ def turn_by_hand(
     angle = ipywidgets.IntSlider(0, 0, 360, STEP, description="turn by °", layout={"width": "480px"})
     which = ipywidgets.Dropdown(options=list(first_of_each_class(pictures)), description="picture")
     layer = ipywidgets.Dropdown(options=layers, description="maps of")
-    picture = ipywidgets.HTML()
 
-    def show(change: object = None) -> None:
-        image = pictures.normalise(pictures.validation.images[which.value : which.value + 1])
-        picture.value = draw(networks, image, angle.value, layer.value, pictures.classes)._repr_html_()
+    def drawn(degrees: float, index: int, layer: str) -> Drawing:
+        image = pictures.normalise(pictures.validation.images[index : index + 1])
+        return draw(networks, image, degrees, layer, pictures.classes)
 
-    for control in (angle, which, layer):
-        control.observe(show, "value")
-    show()
-    whole = ipywidgets.VBox([ipywidgets.HBox([angle, which, layer]), picture])
-    display.display(whole)
-    return whole
+    return by_hand((angle, which, layer), drawn)
 
 
 def draw(

@@ -44,7 +44,9 @@ def student_curves(networks: Sequence[str] = ("VGG", "LeNet-5")) -> Drawing:
 def curve(network: str, name: str) -> list[Mark]:
     """Return the marks of a method (its class) on the test split, in the order of the width."""
     found = [
-        mark for point, mark in marks(distillation.WIDTHS) if (point.network, point.method[13:]) == (network, name)
+        mark
+        for point, mark in marks(distillation.WIDTHS)
+        if (point.network, point.method) == (network, f"distillation.{name}")
     ]
     return sorted(found, key=lambda mark: mark.value)
 

@@ -44,9 +44,11 @@ class DistilledCurve(DrawnCurve):
     ) -> Iterator[tuple[Progress, nn.Module]]:
         """Train a student in place, yielding progress and the student as it stands."""
         paths = self.method.matched(student, self.teacher, self.image_shape)
-        teacher = copy.deepcopy(self.teacher).to(device).eval()
-        watches = [Watch(network, places) for network, places in zip((student, teacher), paths, strict=True)]
-        answers = Answers(teacher, data.train) if paths[0] else self.answers(data, device)
+        if paths[0]:  # its modules must have their names
+            answers = Answers(copy.deepcopy(self.teacher).to(device).eval(), data.train)
+        else:
+            answers = self.answers(data, device)
+        watches = Watch(student, paths[0]), Watch(answers.teacher, paths[1])
 
         def taught(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
             again = None if trainer.moves or paths[0] else trainer.index  # maps are too many to remember

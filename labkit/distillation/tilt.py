@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from labkit.data import Data, Split
 from labkit.layers import adopt
+from labkit.measure import outputs
 from labkit.rotated import PART, turned
 from labkit.train import Recipe, Trainer
 
@@ -66,9 +67,7 @@ def square_error(outputs: Tensor, labels: Tensor, images: Tensor) -> Tensor:
     return (outputs[:, 0] - labels / MOST).square().mean() / 2
 
 
-@torch.no_grad()
 def degrees_off(model: nn.Module, data: Data, split: str = "validation") -> float:
     """Return the mean absolute error of a network's angles, in degrees."""
-    part, model = data.split(split), model.eval()
-    answers = torch.cat([model(data.normalise(images))[:, 0] for images in part.images.split(250)])
-    return float((MOST * answers - part.labels).abs().mean())
+    part = data.split(split)
+    return float((MOST * outputs(model, data, part.images)[:, 0] - part.labels).abs().mean())

@@ -9,19 +9,18 @@ and about 1.4 where turned picture and turned maps have nothing in common.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from labkit.inside import Watch
+from labkit import inside
 from labkit.rotated import turned
 
 
-@torch.no_grad()
 def maps(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Return what a module of a network puts out for pictures (n, channels, height, width).
 
     Raises ValueError for a module that does not exist.
 
+    >>> import torch
     >>> from labkit import zoo
     >>> maps(zoo.load("VGG"), torch.zeros(1, 1, 28, 28), "pool1").shape
     torch.Size([1, 32, 14, 14])
@@ -30,13 +29,7 @@ def maps(model: nn.Module, images: Tensor, layer: str) -> Tensor:
     if layer not in places:
         named = ", ".join(name for name, _ in model.named_children())
         raise ValueError(f"layer {layer!r} does not exist: choose one of {named}")
-    watch, training = Watch(model, [layer]), model.training
-    try:
-        model.eval()(images)
-        return watch.maps[0]
-    finally:
-        watch.remove()
-        model.train(training)
+    return inside.maps(model, [layer], images)[0]
 
 
 def acted(maps: Tensor, degrees: float, turns: int = 1) -> Tensor:
@@ -44,6 +37,7 @@ def acted(maps: Tensor, degrees: float, turns: int = 1) -> Tensor:
 
     An angle between two steps moves them on as the nearer step does.
 
+    >>> import torch
     >>> acted(torch.tensor([[[[1.0]], [[2.0]], [[3.0]], [[4.0]]]]), 90, turns=4).flatten().tolist()
     [4.0, 1.0, 2.0, 3.0]
     """
@@ -56,6 +50,7 @@ def equivariance_error(model: nn.Module, images: Tensor, layer: str, degrees: fl
 
     `turns` says how many orientations a filter has. Raises ValueError for a module that does not exist.
 
+    >>> import torch
     >>> from labkit import zoo
     >>> from labkit.filters import P4
     >>> pictures = torch.randn(2, 1, 28, 28)
@@ -69,6 +64,7 @@ def equivariance_error(model: nn.Module, images: Tensor, layer: str, degrees: fl
 def missed(straight: Tensor, expected: Tensor, found: Tensor) -> float:
     """Return by what share of the norm of the `straight` maps those that were found differ from those expected.
 
+    >>> import torch
     >>> missed(torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0]), torch.tensor([4.0, 8.0]))
     1.0
     """

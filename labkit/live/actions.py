@@ -40,8 +40,7 @@ def tune(stage: Stage, stale: Stale) -> Iterator[None]:
             if stale() or time.perf_counter() - start > 1.5 * TUNE_S:
                 break
             if time.perf_counter() - shown > SPAN_S * len(together):
-                share = first.progress.step / first.progress.steps
-                stage.training = {"share": round(share, 3), "text": f"training: loss {first.progress.loss:.3f}"}
+                stage.training = {"share": round(first.share, 3), "text": f"training: loss {first.progress.loss:.3f}"}
                 _show(stage, first, others)
                 stage.present()
                 yield
@@ -57,9 +56,8 @@ def _show(stage: Stage, first: Lesson, others: list[Lesson]) -> None:
     stage.result = first.result()
     for other in others:
         stage.beside.train(other.begun.choice.method, other.result())
-    share = first.progress.step / first.progress.steps if first.progress else 0.0
     found = [stage.result, *(stage.beside.results[other.begun.choice.method] for other in others)]
-    stage.learning.note(share, {one.choice.method: one.best.value for one in found})
+    stage.learning.note(first.share, {one.choice.method: one.best.value for one in found})
 
 
 def plan(curve, choice, data: Data, seconds: float) -> tuple[Recipe, Data]:

@@ -24,6 +24,11 @@ class Lesson:
         recipe = replace(curve.method.recipe, epochs=epochs)
         self._run = curve.train(begun.choice.value, data, recipe, begun.choice.device)
 
+    @property
+    def share(self) -> float:
+        """The share of the steps that are done."""
+        return self.progress.step / self.progress.steps if self.progress else 0.0
+
     def step(self) -> bool:
         """Go on; false at the end."""
         latest = next(self._run, None)

@@ -12,6 +12,7 @@ from labkit.course import check, looking, softening
 from labkit.course.exercises import small_student
 from labkit.distillation import LabelsAlone, LogitRegression, ShuffledTeacher, SoftTargets
 from labkit.distillation.losses import soft_loss
+from labkit.measure import outputs
 
 
 def stub(*arguments):
@@ -126,7 +127,7 @@ def test_a_student_is_weighed_against_the_plain_one(monkeypatch):
 def test_softened_answers_are_drawn_with_their_entropy(temperature):
     clothes, teacher = data.load(), zoo.load("VGG")
     images, label = clothes.validation.images[:1], int(clothes.validation.labels[0])
-    z = softening.logits(teacher, clothes, images)[0]
+    z = outputs(teacher, clothes, images)[0]
     drawn = softening.draw(z, images[0, 0], label, temperature, clothes.classes)
     p = (z / temperature).softmax(0)
     bits = float(-(p * p.log2()).nan_to_num().sum())
@@ -139,7 +140,7 @@ def test_hard_pictures_come_first_to_be_softened():
     clothes, teacher = data.load(), zoo.load("VGG")
     found = softening.pictures_of(teacher, clothes)
     assert len(found) == 20 and found[0][0] == "T-shirt, hard" and found[10][0] == "T-shirt"
-    sure = softening.logits(teacher, clothes, clothes.validation.images[[index for _, index in found]]).softmax(1)
+    sure = outputs(teacher, clothes, clothes.validation.images[[index for _, index in found]]).softmax(1)
     entropy = torch.special.entr(sure).sum(1)
     assert bool((entropy[:10] >= entropy[10:]).all())
     assert [int(clothes.validation.labels[index]) for _, index in found] == [*range(10), *range(10)]

@@ -11,10 +11,10 @@ from torch import Tensor
 from labkit import data, zoo
 from labkit.course.checks import NotYet, exercise
 from labkit.distillation.losses import soften
+from labkit.measure import outputs
 
 TEACHER, TEMPERATURE = "VGG", 4.0
 ASKED = ("Shirt", "Coat")
-PART = 250  # pictures at a time, so that little memory is taken
 
 
 @exercise(
@@ -42,9 +42,7 @@ def dark_knowledge(resemblance: Callable[[Tensor, Tensor], Tensor]) -> str:
 def teacher_says() -> tuple[Tensor, Tensor]:
     """Return the teacher's soft targets for the validation pictures, and their labels."""
     clothes = data.load()
-    network, parts = zoo.load(TEACHER), clothes.validation.images.split(PART)
-    with torch.no_grad():
-        logits = torch.cat([network(clothes.normalise(images)) for images in parts])
+    logits = outputs(zoo.load(TEACHER), clothes, clothes.validation.images)
     return soften(logits, TEMPERATURE), clothes.validation.labels
 
 
