@@ -16,6 +16,7 @@ OWN = {
     "build": ("labkit.course.build", "build the notebooks from notebooks/source"),
     "imagenet": ("labkit.benchmark.imagenet", "the survey's table II on AlexNet and VGG-16, given ImageNet's pictures"),
     "smallest": ("labkit.benchmark.smallest", "show the smallest files, and make those that are not there"),
+    "time": ("labkit.benchmark.times", "time the networks of all results on this machine; a second run goes on"),
     "sweep": ("labkit.benchmark.command", "measure many methods, networks and knobs; a second run goes on"),
 }
 

@@ -103,18 +103,29 @@ def curves(
     """
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, but must be one of {', '.join(SPLITS)}")
-    files = []
-    for file in sorted(Path(folder).glob("*.jsonl")):
-        stat = file.stat()
-        files.append((file, stat.st_mtime_ns, stat.st_size))
-    return list(_curves(tuple(files), network, data, variant, split))
+    return list(_curves(_files(folder), network, data, variant, split))
+
+
+def every(folder: Path = RESULTS) -> list[Entry]:
+    """Return the finished points of all sweeps that worked, each once."""
+    return list(_every(_files(folder)))
+
+
+def _files(folder: Path) -> tuple:
+    """List the files with what tells whether one has changed."""
+    stats = [(file, file.stat()) for file in sorted(Path(folder).glob("*.jsonl"))]
+    return tuple((file, stat.st_mtime_ns, stat.st_size) for file, stat in stats)
+
+
+@functools.lru_cache(maxsize=2)
+def _every(files: tuple) -> tuple[Entry, ...]:
+    return tuple({entry.point.key: entry for file in files for entry in _parsed(*file) if entry.result}.values())
 
 
 @functools.lru_cache(maxsize=64)
 def _curves(files: tuple, network: str, data: str, variant: str, split: str) -> tuple[Series, ...]:
-    entries = {entry.point.key: entry for file in files for entry in _parsed(*file) if entry.result}
     settings: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries.values():
+    for entry in _every(files):
         point = entry.point
         if (point.network, point.data, point.variant) == (network, data, variant):
             settings[replace(point, value=0, seed=0).key].append(entry)
