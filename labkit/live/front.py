@@ -1,4 +1,4 @@
-"""The panel's face in the browser: one widget that carries its scripts and passes messages on."""
+"""A panel's face in the browser: one widget that carries its scripts and passes messages on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import anywidget
 import plotly
 import traitlets
 
-SCRIPTS = ("theme", "plots", "labels", "pictures", "tiles", "layers", "views", "controls", "card", "panel")
+PANEL = ("theme", "plots", "labels", "pictures", "tiles", "layers", "views", "controls", "card", "page", "panel")
+FRONTIER = ("theme", "plots", "labels", "views", "page", "frontier")
 
 
 @functools.cache
-def script() -> str:
-    """Join the scripts into the one module that the widget takes."""
+def script(names: tuple[str, ...] = PANEL) -> str:
+    """Join scripts into the one module that a widget takes."""
     folder = resources.files("labkit.live") / "js"
-    return "\n".join((folder / f"{name}.js").read_text() for name in SCRIPTS)
+    return "\n".join((folder / f"{name}.js").read_text() for name in names)
 
 
 @functools.cache
@@ -44,9 +45,13 @@ class Front(anywidget.AnyWidget):
     want = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, wished: Callable[[dict], None], asked: dict[str, Callable[[str], None]], parts: Callable[[], dict]
+        self,
+        wished: Callable[[dict], None],
+        asked: dict[str, Callable[[object], object]],
+        parts: Callable[[], dict],
+        scripts: tuple[str, ...] = PANEL,
     ):
-        self._esm, self._css = script(), style()
+        self._esm, self._css = script(scripts), style()
         super().__init__()
         self._parts = parts
         self._asked = asked

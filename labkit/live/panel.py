@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -20,6 +21,9 @@ from labkit.live.views import sensitivity
 from labkit.live.views.second import VIEWS
 from labkit.live.wish import among, moved, read
 from labkit.methods import Method
+
+if TYPE_CHECKING:
+    from ipywidgets import DOMWidget
 
 FIRST_S = 10.0  # a cell waits so long for the first picture before the panel is shown
 ACTIONS = (actions.tune, actions.stop, actions.save, actions.keep, actions.undo, actions.reset)
@@ -187,15 +191,19 @@ class Panel:
         else:
             self._submit(wish, want["seq"])
 
-    def _repr_mimebundle_(self, **keywords) -> tuple[dict, dict]:
-        """Show the widget where there is a front end, and one still picture where there is none."""
+    def widget(self) -> DOMWidget:
+        """Return the widget that shows the panel, to be put among others; it has its first picture."""
         with contextlib.suppress(TimeoutError):  # then it opens with what there is, and goes on
             self.wait(FIRST_S)
         if self._front is None:
             from labkit.live.front import Front  # plotly and anywidget are loaded when a panel is shown
 
             self._front = Front(self._wanted, {"press": self.press, "look": self.look}, lambda: self._stage.parts)
-        widget, metadata = self._front._repr_mimebundle_(**keywords)
+        return self._front
+
+    def _repr_mimebundle_(self, **keywords) -> tuple[dict, dict]:
+        """Show the widget where there is a front end, and one still picture where there is none."""
+        widget, metadata = self.widget()._repr_mimebundle_(**keywords)
         return widget | {"text/plain": self.state["say"], "image/svg+xml": static.svg(self._stage.parts)}, metadata
 
 
