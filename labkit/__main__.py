@@ -13,6 +13,7 @@ from labkit.data import NAMES
 
 # Commands with options of their own. Each needs what the others do not, so it is imported when it is called.
 OWN = {
+    "again": ("labkit.benchmark.again", "run one point of the shipped results once more"),
     "build": ("labkit.course.build", "build the notebooks from notebooks/source"),
     "imagenet": ("labkit.benchmark.imagenet", "the survey's table II on AlexNet and VGG-16, given ImageNet's pictures"),
     "smallest": ("labkit.benchmark.smallest", "show the smallest files, and make those that are not there"),
