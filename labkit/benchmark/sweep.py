@@ -71,11 +71,14 @@ def sweep(
     """Run the points that are not finished yet, and write each into the results as soon as it is.
 
     Without a `scheduler` ("tcp://…") the points run on this machine, in `workers` processes of one
-    thread each (as many as it has processors). A point that fails, or whose worker dies again and
+    thread each (as many as it has processors). With one, each worker gets the networks and data sets once, as it
+    joins. A point that fails, or whose worker dies again and
     again, is written as failed; only `retry` runs it again. `work` does one point's record
     (`attempt`). Raises ValueError for a wrong number of workers and ConnectionError where no
     scheduler or worker answers.
     """
+    from labkit.benchmark.parcel import pack  # Dask is loaded when something is to run
+
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}, but a sweep needs at least 1")
     wanted = {point.key: point for point in points}
@@ -85,6 +88,8 @@ def sweep(
         if todo:
             failed = 0 if retry else len(_failed(name, folder) & wanted.keys())
             with connect(min(workers or cpu_limit(), len(todo)), scheduler) as client:
+                if scheduler is not None:  # a cluster of this machine's own has the same disk
+                    client.register_plugin(pack(todo))
                 for entry in _shown(_outcomes(client, todo, work), len(wanted), len(todo), failed):
                     results.append(name, entry, folder)
         failed = len(_failed(name, folder) & wanted.keys())

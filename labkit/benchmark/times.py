@@ -22,17 +22,26 @@ from tqdm import tqdm
 from labkit import data as datasets
 from labkit import zoo
 from labkit.benchmark import catalogue, lines, results, surroundings
-from labkit.benchmark.point import Point
+from labkit.benchmark.point import Point, Step
 from labkit.benchmark.run import started
+from labkit.benchmark.shaped import shaped
 from labkit.deploy import deployed
 from labkit.latency import Ratio, in_turns, ratio_of, running
-from labkit.macs import macs
 from labkit.threads import threads
 
 FILE = datasets.ROOT / "times.jsonl"
 BATCHES = (1, 256)
 TOGETHER = 8  # networks that are timed in turns, beside the dense one twice
 ROUNDS, BUDGET_S = 11, 8.0
+# All other methods of quantization and pruning run as the dense network does: values are shared or zero, shapes stay.
+RESHAPING = (
+    "quantization.Activations",
+    "pruning.FilterPruning",
+    "pruning.StructuredSparsity",
+    "pruning.LowRankFixed",
+    "pruning.Narrower",
+)
+LEARNT = ("pruning.StructuredSparsity",)  # training says which filters go
 
 
 @dataclass(frozen=True)
@@ -74,17 +83,27 @@ def untouched(network: str, data: str, variant: str = "") -> Point:
     return Point(network, data, "", 0, variant=variant)
 
 
-def network_of(point: Point, expected: int) -> nn.Module | None:
-    """Return a network of the point's shapes, not trained; None where training decides the shapes.
-
-    `expected` multiplications tell: a network that has others got its shapes in training.
-    """
+def network_of(point: Point) -> nn.Module | None:
+    """Return a network of the point's shapes, not trained; None where training decides the shapes."""
     data = datasets.load(point.data)
     model = started(point, data)
     for step in (*point.keep, point):
-        curve = catalogue.make(step.method, step.arguments).prepare(model, data, step.where)
-        model = curve.latent(step.value) if step.train is not None else curve.at(step.value)
-    return model.eval() if macs(model, data.image_shape) == expected else None
+        if step.method in LEARNT and step.train is not None:
+            return None
+        model = _compressed(model, step, data)
+    return model.eval()
+
+
+def _compressed(model: nn.Module, step: Point | Step, data: datasets.Data) -> nn.Module:
+    """Compress without training, and as little as the shapes need: a search for the right numbers may take minutes."""
+    section = step.method.partition(".")[0]
+    if section in ("quantization", "pruning") and step.method not in RESHAPING:
+        return model
+    quick = shaped(model, step.method, int(step.value)) if step.where is None else None
+    if quick is not None:
+        return quick
+    curve = catalogue.make(step.method, step.arguments).prepare(model, data, step.where)
+    return curve.latent(step.value) if step.train is not None else curve.at(step.value)
 
 
 def shape(model: nn.Module) -> tuple:
@@ -127,26 +146,26 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _open() -> dict[tuple[str, str, str], list[tuple[Point, int]]]:
+def _open() -> dict[tuple[str, str, str], list[Point]]:
     """Group the points of the results that have no times yet by their network, each as of seed 0."""
     done, found = read(), defaultdict(dict)
     for entry in results.every():
         point = replace(entry.point, seed=0)
         source = (point.network, point.data, point.variant)
         if point.key not in done and source in zoo.available():
-            found[source][point.key] = point, entry.result["macs"]
+            found[source][point.key] = point
     return {source: list(points.values()) for source, points in found.items()}
 
 
-def _timed(network: str, data: str, variant: str, points: list[tuple[Point, int]]) -> Iterator[dict]:
+def _timed(network: str, data: str, variant: str, points: list[Point]) -> Iterator[dict]:
     """Yield a record for each point of one network, and one for the network as it is."""
     dense = deployed(zoo.load(network, data, variant))
     image_shape = datasets.load(data).image_shape
     waiting: dict[tuple, list[Point]] = {shape(dense): [untouched(network, data, variant)]}
     nets: dict[tuple, nn.Module] = {}
-    for point, expected in points:
+    for point in points:
         try:
-            model = network_of(point, expected)
+            model = network_of(point)
         except ValueError:  # a results file outlived a method or a value
             model = None
         if model is None:
