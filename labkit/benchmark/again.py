@@ -38,7 +38,9 @@ def again(key: str) -> Table:
     shipped = find(key)
     with threads(1):
         found = run(shipped.point)
-    rows: list[list[Cell]] = [[("bytes of the file", ""), *((f"{one['bytes']:,}", "") for one in (shipped.result, found))]]
+    rows: list[list[Cell]] = [
+        [("bytes of the file", ""), *((f"{one['bytes']:,}", "") for one in (shipped.result, found))]
+    ]
     for split in results.SPLITS:
         shares = (Accuracy(*one["accuracy"][split]) for one in (shipped.result, found))
         rows.append([(f"{split} accuracy", ""), *((f"{100 * one.value:.2f} %", _spread(one)) for one in shares)])

@@ -19,7 +19,9 @@ INDEX_BITS = 5  # of a gap between two survivors, as in Deep Compression's table
 FLOAT_BITS = 32
 
 
-def figures(networks: Mapping[str, nn.Module], data: datasets.Data, split: str = "validation", rounds: int = 9) -> Table:
+def figures(
+    networks: Mapping[str, nn.Module], data: datasets.Data, split: str = "validation", rounds: int = 9
+) -> Table:
     """Show the survey's rate, saving and speed-up of networks against the first, beside what is measured.
 
     alpha = a / a*, beta = (a - a*) / a as it must be meant and (a - a*) / a* as it is printed, delta = s / s*, with a
@@ -42,7 +44,7 @@ def figures(networks: Mapping[str, nn.Module], data: datasets.Data, split: str =
             [
                 (name, f"{100 * one.accuracy.value:.2f} % {split}"),
                 (f"{rate:.2f}", f"{one.parameters:,} numbers"),
-                (f"{100 * saved:.0f} %", f"as printed: {printed:.2f}"),
+                (f"{round(100 * saved)} %", f"as printed: {printed + 0.0:.2f}"),
                 (f"{base.bytes / one.bytes:.1f}×", f"{one.bytes:,} bytes"),
                 (f"{base.macs / max(one.macs, 1):.2f}×", f"{one.macs:,} MACs"),
                 *(_faster(found) for found in faster),
@@ -89,7 +91,10 @@ def factors(small: nn.Module, original: nn.Module, image_shape: tuple[int, int, 
         [("weights that are left", "density alone, as in dynamic network surgery"), (f"{whole / kept:.1f}×", "")],
         [("bits of these weights", "no positions, no codebooks"), (f"{FLOAT_BITS * whole / stored:.1f}×", "")],
         [("and their positions", "5 bits for a gap, codebooks"), (f"{FLOAT_BITS * whole / with_index:.1f}×", "")],
-        [("the file", "biases and structure too, entropy-coded"), (f"{files[0] / files[1]:.1f}×", f"{files[1]:,} bytes")],
+        [
+            ("the file", "biases and structure too, entropy-coded"),
+            (f"{files[0] / files[1]:.1f}×", f"{files[1]:,} bytes"),
+        ],
         [("multiplications on paper", "zeros skipped"), (f"{on_paper:.1f}×", "")],
         [("time for one picture", "dense kernels, this machine"), _faster(faster)],
     ]
@@ -101,5 +106,3 @@ def _bits(weight: Weight, values: int) -> int:
     """Return the bits that name one of so many shared values; 32 where no codebook holds the weights."""
     shared = any(isinstance(part, Weight) and hasattr(part, "codes") for part in weight.modules())
     return max(1, (values - 1).bit_length()) if shared else FLOAT_BITS
-
-

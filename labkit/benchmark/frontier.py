@@ -207,6 +207,4 @@ def _original(network: str, data: str, variant: str, split: str, timed: dict) ->
     model = zoo.load(network, data, variant)
     share, test = (card["accuracy"][name] for name in (split, "test"))
     size, count = storage.size(model).total, macs(model, tuple(card["image_shape"]))
-    return Spot(
-        point, "as it was trained", "", share, share, share, test, 1, size, count, timed.get(point.key, {})
-    )
+    return Spot(point, "as it was trained", "", share, share, share, test, 1, size, count, timed.get(point.key, {}))

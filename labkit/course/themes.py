@@ -71,7 +71,7 @@ THEMES = (
         "section VII",
         "all of the above",
         (
-            Leaf("08", "Benchmarks", "all methods side by side, on one frontier"),
+            Leaf("08", "Benchmarks", "all methods side by side, on one frontier", "any"),
             Leaf("09", "Capstone", "combine them, and meet your own budget"),
         ),
     ),

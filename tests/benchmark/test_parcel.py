@@ -85,7 +85,7 @@ def test_two_workers_without_files_of_which_one_is_killed(tmp_path):
         (home / "data").mkdir(parents=True)
     with LocalCluster(n_workers=0, **where) as scheduler, contextlib.ExitStack() as stack:
         address = scheduler.scheduler_address
-        first, second = [stack.enter_context(worker(address, home)) for home in homes]
+        _first, second = [stack.enter_context(worker(address, home)) for home in homes]
         client = stack.enter_context(Client(address, set_as_default=False))
         client.wait_for_workers(2, timeout=60)
         killed = []

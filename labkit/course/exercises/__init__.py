@@ -8,8 +8,11 @@ from labkit.course.exercises import (
     crelu,
     crossing,
     damage,
+    device,
     disagreement,
+    factors,
     fewer_macs,
+    figures,
     first_layer,
     lifting,
     lowrank,
@@ -17,6 +20,7 @@ from labkit.course.exercises import (
     price,
     pruning,
     quantization,
+    really,
     sharing_ranks,
     small_student,
     softloss,
@@ -31,5 +35,6 @@ FILES = (
     *(lowrank, disagreement, sharing_ranks),
     *(crelu, lifting, pointwise, fewer_macs),
     *(softloss, attention, small_student, alike),
+    *(figures, device, really, factors),
 )
 EXERCISES: dict[str, Exercise] = {about.name: about for file in FILES for about in file.EXERCISES}

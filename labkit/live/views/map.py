@@ -17,7 +17,12 @@ def plot(found: Map, shown: Sequence[Spot], cost: str, chosen: Spot | None) -> d
     """Return the points of the shown spots by theme, and the frontiers of one theme and of two."""
     known = [spot for spot in shown if spot.cost(cost) is not None]
     groups = [
-        {"name": name, "mark": mark, "two": name == TWO, "spots": [_dot(one, cost) for one in known if one.theme == name]}
+        {
+            "name": name,
+            "mark": mark,
+            "two": name == TWO,
+            "spots": [_dot(one, cost) for one in known if one.theme == name],
+        }
         for mark, name in enumerate(MARKS)
     ]
     lines = [
