@@ -1,4 +1,4 @@
-"""The command `labkit again KEY`: run one point of the shipped results once more, and set it beside what was shipped."""
+"""The command `labkit again KEY`: run a point of the shipped results again, and set it beside what was shipped."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ FILE = datasets.ROOT / "compared.toml"
 PICTURES = {"rotated MNIST of Larochelle": 50_000, "MNIST-noise of Larochelle": 50_000}  # of the test; others: 10,000
 BETTER, NOISE, WORSE, NOT = "better", "within noise", "worse", "not comparable"
 _PAIR = {"notebook": str, "theirs": dict, "ours": str, "why": str}
-_THEIRS = {name: str for name in Published.__dataclass_fields__} | {"error_percent": NUMBER}
+_THEIRS = dict.fromkeys(Published.__dataclass_fields__, str) | {"error_percent": NUMBER}
 
 
 @dataclass(frozen=True)

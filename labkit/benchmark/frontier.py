@@ -25,10 +25,10 @@ THEMES = {
 }
 TWO = "Two themes"
 COSTS = {
-    "bytes": "size of the file, bytes",
-    "macs": "multiplications for one picture",
-    "one": "time for one picture, seconds",
-    "many": f"time for {times.BATCHES[1]} pictures, seconds",
+    "bytes": "size of the file",
+    "macs": "multiplications",
+    "one": "time for 1 picture",
+    "many": f"time for {times.BATCHES[1]} pictures",
 }
 
 

@@ -14,7 +14,7 @@ from labkit import zoo
 from labkit.benchmark.point import Point
 from labkit.files import write
 
-MADE_FROM = {name: "MNIST" for name in datasets.MADE}
+MADE_FROM = dict.fromkeys(datasets.MADE, "MNIST")
 
 
 @dataclass

@@ -43,6 +43,7 @@ class Frontier:
         self.panel: Panel | None = None
         self._network, self._data, self._cost, self._method = network, data, among("cost", cost, list(COSTS)), ALL
         self._chosen: str | None = None
+        self._guess: tuple[float, float] | None = None
         self.alert = ""
         self._map = self._survey()
 
@@ -74,6 +75,14 @@ class Frontier:
         if spot is not None:
             self._chosen = self._map.spot(spot).key if spot else None
         self.alert = ""
+        self._send()
+        return self
+
+    def guess(self, size: float, accuracy: float) -> Frontier:
+        """Draw a prediction as a diamond: bytes of the file, and accuracy from 0 to 1."""
+        if not (size > 0 and 0 <= accuracy <= 1):
+            raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0, and an accuracy up to 1")
+        self._guess = size, accuracy
         self._send()
         return self
 
@@ -112,7 +121,7 @@ class Frontier:
                 {"name": name, "values": list(values), "shown": list(values.values()), "value": value}
                 for name, (values, value) in choices.items()
             ],
-            "map": view.plot(self._map, self.shown, self._cost, chosen),
+            "map": view.plot(self._map, self.shown, self._cost, chosen, self._guess),
             "about": view.about(self._map, chosen, self._cost),
             "alert": self.alert,
         }

@@ -151,6 +151,8 @@ def promises(networks: Mapping[str, nn.Module], data: Data, runs: Sequence[Run])
         "normalisation folded and its channels last. PyTorch's file is the lab's own, with few bits and no zeros; "
         "ONNX files hold dense numbers."
     )
+    if COMPILED not in dense and not compiles():
+        note += " torch.compile needs a C++ compiler, and this machine has none: install g++ to see its rows."
     versions = f"PyTorch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
     return Table(f"What was promised and what is real; {data.name}, {versions}", columns, rows, note)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from labkit.course.checks import NotYet, exercise
 
 FLOAT_BITS = 32
-# Weights, those that are left, bits of each, bits of a gap: Deep Compression's fc1, pruning alone, and a dense codebook.
+# Weights, those that are left, bits of each, bits of a gap: Deep Compression's fc1, pruning alone, a dense codebook.
 CASES = ((235_200, 18_816, 6, 5), (266_200, 4_800, 32, 8), (10_000, 10_000, 4, 0), (1_000, 100, 1, 5))
 
 

@@ -15,7 +15,7 @@ NAMES = ("compression rate", "space saving", "speed-up")
 @exercise(
     "three figures",
     "The rate and the speed-up are quotients, original over compressed. A saving is a share of the original.",
-    "A saving of 1 would be everything. The survey divides by the compressed size: what would 12 times smaller be then?",
+    "A saving of 1 would be everything. The survey divides by the compressed size: what is 12 times smaller then?",
     "return a / a_small, (a - a_small) / a, s / s_small",
 )
 def three_figures(figures: Callable[[float, float, float, float], Sequence[float]]) -> str:

@@ -15,8 +15,8 @@ Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], bool]
 
 @exercise(
     "is it real?",
-    "Times of one round were taken one after the other: divide within a round, baseline / other and baseline / again.",
-    "The median of the ratios must lie above what nine in ten of the controls reach, and its own range must leave 1 out.",
+    "Times of one round belong together: divide within a round, baseline / other and baseline / again.",
+    "The median of the ratios must lie above nine in ten of the controls, and its own range must leave 1 out.",
     "control = np.percentile(baseline / again, 95); ratios = baseline / other; "
     "return bool(np.median(ratios) > control and np.percentile(ratios, 5) > 1)",
 )

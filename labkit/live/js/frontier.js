@@ -23,6 +23,7 @@ function mapView(part, paint) {
     marker: { symbol, size, color, line: { width: 2, color } },
   });
   const extra = part.original ? [single(part.original, "original", "star", 17, paint.original)] : [];
+  if (part.guess) extra.push(single(part.guess, "your guess", "diamond", 13, paint.text));
   if (part.chosen) extra.push(single(part.chosen, "chosen", "circle-open", 20, paint.text));
   const ticks = steps(...part.range, 12);
   return {
@@ -114,6 +115,7 @@ class MapPage {
       ...this.parts.map.groups.map(({ name, mark, two, spots }) => entry(sign[SHAPES[mark % SHAPES.length]], two ? paint.finger : hue(mark, paint), `${name} (${spots.length})`)),
       ...this.parts.map.lines.map(({ name, two }) => entry(two ? "╍╍" : "━━", two ? paint.finger : paint.quiet, name)),
       entry("★", paint.original, "original"),
+      ...(this.parts.map.guess ? [entry("◆", paint.text, "your guess")] : []),
     );
   }
 

@@ -9,11 +9,13 @@ from labkit.benchmark.times import BATCHES
 from labkit.live.views import words
 
 UNITS = {"bytes": "B", "macs": "", "one": "s", "many": "s"}
-BELOW = 30  # points of accuracy below the original that are shown
+BELOW = 16  # points of accuracy below the original that are shown
 MARKS = (*THEMES.values(), TWO)
 
 
-def plot(found: Map, shown: Sequence[Spot], cost: str, chosen: Spot | None) -> dict:
+def plot(
+    found: Map, shown: Sequence[Spot], cost: str, chosen: Spot | None, guess: tuple[float, float] | None = None
+) -> dict:
     """Return the points of the shown spots by theme, and the frontiers of one theme and of two."""
     known = [spot for spot in shown if spot.cost(cost) is not None]
     groups = [
@@ -42,9 +44,10 @@ def plot(found: Map, shown: Sequence[Spot], cost: str, chosen: Spot | None) -> d
         "lines": [line for line in lines if line["points"]],
         "original": _place(original, cost) if original else None,
         "chosen": _place(chosen, cost) if chosen and chosen.cost(cost) else None,
+        "guess": [guess[0], round(100 * guess[1], 2)] if guess and cost == "bytes" else None,
         "range": [min(costs) / 1.3, max(costs) * 1.3],
         "span": [floor, min(101.0, top + 1.5)],
-        "axis": COSTS[cost].partition(",")[0],
+        "axis": COSTS[cost],
         "unit": UNITS[cost],
         "split": found.split,
         "text": _text(found, known, cost, low),
