@@ -165,4 +165,9 @@ def _pair(one: dict, runs: dict[str, list[Entry]]) -> Pair:
         raise ValueError(f"theirs = {one['theirs']} picks {len(rows)} rows with an error, but must pick one")
     if one["ours"] not in runs:
         raise ValueError(f"ours = {one['ours']!r} is the key of no point in data/results: sweep again")
-    return Pair(one["notebook"], rows[0], tuple(runs[one["ours"]]), one.get("why", ""))
+    return Pair(
+        one["notebook"],
+        rows[0],
+        tuple(sorted(runs[one["ours"]], key=lambda entry: entry.point.seed)),
+        one.get("why", ""),
+    )

@@ -28,7 +28,7 @@ def two_papers(count: Callable[[int, int, int, int], Sequence[float]]) -> str:
                 raise NotYet(_why(name, given, right, case))
     by_weights, by_bits = expected(*CASES[1])
     return (
-        f"Right. Pruned to 1.8 % and not quantised, LeNet-300-100 is {by_weights:.0f} times smaller for one paper and "
+        f"Pruned to 1.8 % and not quantised, LeNet-300-100 is {by_weights:.0f} times smaller for one paper and "
         f"{by_bits:.0f} times for the other: the positions cost a quarter of a weight each. With few bits it turns "
         f"round: {expected(*CASES[0])[0]:.1f} by weights, {expected(*CASES[0])[1]:.1f} by bits. So two papers' factors "
         "compare only where both count positions, codebooks, biases and baseline alike."

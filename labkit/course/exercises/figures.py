@@ -31,7 +31,7 @@ def three_figures(figures: Callable[[float, float, float, float], Sequence[float
                 raise NotYet(_why(name, given, right, case))
     rates = compression_rate(1_200, 100), space_saving(1_200, 100), space_saving_as_printed(1_200, 100)
     return (
-        f"Right. With 12 times fewer numbers, the rate is {rates[0]:.0f} and the saving {100 * rates[1]:.1f} %; the "
+        f"With 12 times fewer numbers, the rate is {rates[0]:.0f} and the saving {100 * rates[1]:.1f} %; the "
         f"survey's formula as printed gives {rates[2]:.0f}, which is no share of anything. And none of the three knows "
         "of bits: pruned or clustered, a number is a number."
     )

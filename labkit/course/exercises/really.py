@@ -29,7 +29,7 @@ def is_it_real(real: Judge) -> str:
         if bool(answer) != expected:
             raise NotYet(f"{why} (median ratio and control: {_said(ratio_of(*times))}). real said {bool(answer)}.")
     return (
-        "Right: a ratio is real only where it leaves the control behind. Without the control, a busy machine makes "
+        "A ratio is real only where it leaves the control behind. Without the control, a busy machine makes "
         "speed-ups of its own, and by this rule alone many a published factor could not be told from 1."
     )
 
