@@ -40,15 +40,15 @@ def search(
 
     For each first method, from the mildest of its `values` on: where the first step alone has lost too much, stronger
     values are left out; else the strongest value of the second method that is good enough is found by halving, as if
-    accuracy only fell. So each first value costs about log2 of the second's values, not all of them. Nothing is trained.
-    Raises ValueError for a share that is none.
+    accuracy only fell. So each first value costs about log2 of the second's values, not all of them, and nothing is
+    trained. Raises ValueError for a share that is none.
 
     >>> from labkit import data, zoo
     >>> from labkit.pruning import Magnitude
     >>> from labkit.quantization import KMeans
-    >>> found = list(search(zoo.load("LeNet-300-100"), data.load(), [Magnitude()], KMeans(), values=lambda c: (0.5, 0.8)))
-    >>> best(found).title
-    'Magnitude pruning, sparsity 80 %, then k-means codebook, 3 bits'
+    >>> some = search(zoo.load("LeNet-300-100"), data.load(), [Magnitude()], KMeans(), values=lambda curve: (0.3, 0.5))
+    >>> best(list(some)).title
+    'Magnitude pruning, sparsity 50 %, then k-means codebook, 5 bits'
     """
     if not 0 <= lost < 1:
         raise ValueError(f"lost is {lost}, but must be a share from 0 to 1: 0.01 is one point of accuracy")

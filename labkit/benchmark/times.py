@@ -135,11 +135,12 @@ def main(arguments: list[str]) -> int:
     argparse.ArgumentParser(prog="labkit time", description=main.__doc__).parse_args(arguments)
     try:
         groups = _open()
-        with lines.alone(FILE), tqdm(total=sum(map(len, groups.values())), unit="point", dynamic_ncols=True) as bar:
-            for (network, data, variant), points in groups.items():
-                for record in _timed(network, data, variant, points):
+        with lines.alone(FILE), tqdm(unit="point", dynamic_ncols=True) as bar:
+            bar.total = sum(map(len, groups.values()))
+            for source, points in groups.items():
+                for record in _timed(*source, points):
                     lines.append(FILE, record)
-                    bar.update()
+                    bar.update(record["key"] != untouched(*source).key)
     except (ValueError, OSError) as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 1
@@ -161,7 +162,8 @@ def _timed(network: str, data: str, variant: str, points: list[Point]) -> Iterat
     """Yield a record for each point of one network, and one for the network as it is."""
     dense = deployed(zoo.load(network, data, variant))
     image_shape = datasets.load(data).image_shape
-    waiting: dict[tuple, list[Point]] = {shape(dense): [untouched(network, data, variant)]}
+    known = read().get(untouched(network, data, variant).key)  # all that has the dense shapes has one time
+    waiting: dict[tuple, list[Point]] = {shape(dense): [] if known else [untouched(network, data, variant)]}
     nets: dict[tuple, nn.Module] = {}
     for point in points:
         try:
@@ -180,7 +182,7 @@ def _timed(network: str, data: str, variant: str, points: list[Point]) -> Iterat
     for begin in range(0, max(1, len(marks)), TOGETHER):
         part = marks[begin : begin + TOGETHER]
         first, *others = measure(dense, [nets[mark] for mark in part], image_shape)
-        timed = dict(zip(part, others, strict=True)) | ({shape(dense): first} if begin == 0 else {})
+        timed = dict(zip(part, others, strict=True)) | ({shape(dense): known or first} if begin == 0 else {})
         for mark, found in timed.items():
             for point in waiting[mark]:
                 yield _record(point, found)
