@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labkit import zoo
 from labkit.benchmark import catalogue
 from labkit.benchmark import frontier as found
 from labkit.benchmark.frontier import COSTS, TWO, Map, Spot
@@ -176,6 +177,8 @@ def panel(point: Point) -> Panel:
 
     Raises ValueError where the point begins with a network that is not shipped.
     """
+    if (point.network, point.data, point.variant) not in zoo.available():
+        raise ValueError(f"a trained {point.network} on {point.data} is not shipped: choose a point of another network")
     steps = [*point.keep, point]
     methods = {step.method + str(step.arguments): catalogue.make(step.method, step.arguments) for step in steps}
     network = " ".join(filter(None, (point.network, point.variant)))

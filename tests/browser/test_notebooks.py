@@ -182,3 +182,27 @@ def test_an_answer_is_softened_by_hand(lab, page):
     page.tab.wait_for_function(TURNED, arg="A T-shirt, softened at temperature 6:")
     page.screenshot_of("notebook-06-softened")
     notebook.close()
+
+
+MARKS = "() => document.querySelectorAll('.lk-plot-map .scatterlayer .point').length > 100"
+OPENED = "words => [...document.querySelectorAll('.lk-map-about')].some(said => said.textContent.includes(words))"
+
+
+@pytest.mark.slow
+def test_a_point_of_the_frontier_opens_as_a_live_model_whose_slider_moves(lab, page):
+    notebook = page.open_notebook(lab, lab.write("08-map.ipynb", source_of("08", ["panel"])))
+    notebook.run()
+    page.tab.wait_for_function(MARKS)
+    page.tab.select_option(".lk-map-cost", "macs")
+    page.tab.select_option(".lk-map-method", "k-means codebook")
+    page.tab.wait_for_function(
+        "() => document.querySelectorAll('.lk-map-entry')[0].textContent.includes('Quantization')"
+    )
+    page.tab.locator(".lk-plot-map .scatterlayer .point").nth(2).click(force=True)
+    page.tab.wait_for_function(OPENED, arg="labkit again")
+    page.tab.wait_for_function("() => document.querySelectorAll('.lk-panel .lk-range').length === 1")
+    page.tab.wait_for_function(DRAWN)
+    page.tab.locator(RANGE).first.press("Home")
+    page.tab.wait_for_function(SAID, arg="1 bit")
+    page.screenshot_of("notebook-08-map")
+    notebook.close()
