@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from labkit.benchmark import results
-from labkit.benchmark.frontier import title
 from labkit.benchmark.results import Entry
 from labkit.benchmark.run import run
+from labkit.benchmark.spots import title
 from labkit.measure import Accuracy
 from labkit.table import Cell, Table
 from labkit.threads import threads

@@ -13,9 +13,9 @@ from pathlib import Path
 from labkit import data as datasets
 from labkit import references, storage, zoo
 from labkit.benchmark import published, results
-from labkit.benchmark.frontier import title
 from labkit.benchmark.published import Published
 from labkit.benchmark.results import Entry
+from labkit.benchmark.spots import title
 from labkit.benchmark.tables import NUMBER, checked
 from labkit.measure import NORMAL
 from labkit.table import Cell, Table

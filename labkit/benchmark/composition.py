@@ -48,7 +48,7 @@ def search(
     >>> from labkit.quantization import KMeans
     >>> some = search(zoo.load("LeNet-300-100"), data.load(), [Magnitude()], KMeans(), values=lambda curve: (0.3, 0.5))
     >>> best(list(some)).title
-    'Magnitude pruning, sparsity 50 %, then k-means codebook, 5 bits'
+    'Magnitude pruning, sparsity 30 %, then k-means codebook, 4 bits'
     """
     if not 0 <= lost < 1:
         raise ValueError(f"lost is {lost}, but must be a share from 0 to 1: 0.01 is one point of accuracy")

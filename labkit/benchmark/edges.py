@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labkit.benchmark.frontier import TWO, Spot, single, smallest, survey
+from labkit.benchmark.frontier import single, smallest
 from labkit.benchmark.report import NETWORKS, TEST, half_interval
+from labkit.benchmark.spots import TWO, Spot, survey
 from labkit.table import Cell, Table
 
 

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labkit.benchmark import catalogue, lines
+from labkit.benchmark import catalogue, entries, lines
+from labkit.benchmark.entries import SPLITS, Entry
 from labkit.benchmark.point import Point, Step
 from labkit.data import ROOT
 from labkit.measure import Accuracy
 
 RESULTS = ROOT / "results"
-SPLITS = ("validation", "test")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A finished point: what was measured (see `labkit.benchmark.run`), or the error that stopped it.
-
-    `error` has the "type" and a "sentence"; `versions` and `machine` say what it ran on, `when` in
-    which second (UTC, ISO 8601).
-    """
-
-    point: Point
-    result: dict | None = None
-    error: dict | None = None
-    versions: dict = field(default_factory=dict)
-    machine: dict = field(default_factory=dict)
-    when: str = ""
+FULL_BYTES = lines.MOST_BYTES // 2  # then a further file is begun
 
 
 @dataclass(frozen=True)
@@ -67,8 +51,19 @@ class Series:
 
 
 def path(name: str, folder: Path = RESULTS) -> Path:
-    """Return where the results of a sweep lie."""
+    """Return where the results of a sweep lie; those of a large one go on in further files, see `files`."""
     return Path(folder) / f"{name}.jsonl"
+
+
+def files(name: str, folder: Path = RESULTS) -> list[Path]:
+    """List the files of a sweep's results in the order in which they were written: NAME.jsonl, NAME.2.jsonl, …
+
+    A file is no larger than it can be read at once, and there are as many as a sweep needs.
+    """
+    found = [path(name, folder)]
+    while (following := Path(folder) / f"{name}.{len(found) + 1}.jsonl").exists():
+        found.append(following)
+    return found
 
 
 def read(name: str, folder: Path = RESULTS) -> list[Entry]:
@@ -76,7 +71,8 @@ def read(name: str, folder: Path = RESULTS) -> list[Entry]:
 
     Raises ValueError with the number of the line that is damaged.
     """
-    return list(_entries(path(name, folder)))
+    found = {entry.point.key: entry for file in files(name, folder) for entry in _entries(file)}
+    return list(found.values())
 
 
 def finished(name: str, folder: Path = RESULTS, retry: bool = False) -> set[str]:
@@ -87,7 +83,10 @@ def finished(name: str, folder: Path = RESULTS, retry: bool = False) -> set[str]
 def append(name: str, entry: Entry, folder: Path = RESULTS) -> None:
     """Add a finished point; it is on the disk when this returns."""
     record = {name: value for name, value in vars(entry).items() if value is not None and name != "point"}
-    lines.append(path(name, folder), {"key": entry.point.key, "point": entry.point.record()} | record)
+    known = files(name, folder)
+    full = known[-1].exists() and known[-1].stat().st_size >= FULL_BYTES
+    file = Path(folder) / f"{name}.{len(known) + 1}.jsonl" if full else known[-1]
+    lines.append(file, {"key": entry.point.key, "point": entry.point.record()} | record)
 
 
 def curves(
@@ -176,35 +175,9 @@ def _entries(file: Path) -> tuple[Entry, ...]:
     found: dict[str, Entry] = {}
     for number, record in lines.read(file):
         try:
-            entry = _entry(record)
+            entry = entries.of(record)
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise lines.damaged(file, number, error) from error
         found.pop(entry.point.key, None)  # so that the latest comes last
         found[entry.point.key] = entry
     return tuple(found.values())
-
-
-def _entry(record: dict) -> Entry:
-    """Return the entry of a record from a file, after checking what others will compute with."""
-    record = dict(record)
-    key, point = record.pop("key", None), Point.of(record.pop("point", None))
-    if key != point.key:
-        raise ValueError(f"its key is {json.dumps(key)[:40]}, but its point has {point.key}")
-    entry = Entry(point, **record)
-    if (entry.result is None) == (entry.error is None):
-        raise ValueError("it must have either a result or an error")
-    if not all(isinstance(part, dict) for part in (entry.result or entry.error, entry.versions, entry.machine)):
-        raise ValueError("result, error, versions and machine must be tables")
-    if entry.result is not None:
-        _check_result(entry.result)
-    return entry
-
-
-def _check_result(result: dict) -> None:
-    for split in SPLITS:
-        right, images = result["accuracy"][split]
-        if not type(right) is type(images) is int:
-            raise ValueError(f"the accuracy on {split} is {right!r:.40} of {images!r:.40}")
-        Accuracy(right, images)
-    if type(result["bytes"]) is not int or not 0 < result["bytes"] < 2**50:
-        raise ValueError(f"bytes are {result['bytes']!r:.40}")

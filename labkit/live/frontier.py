@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from labkit import zoo
-from labkit.benchmark import catalogue
-from labkit.benchmark import frontier as found
-from labkit.benchmark.frontier import COSTS, TWO, Map, Spot
-from labkit.benchmark.point import Point
+from labkit.benchmark.frontier import best
+from labkit.benchmark.spots import COSTS, Map, Spot, methods, networks, survey
 from labkit.live import cell
+from labkit.live.opening import panel
 from labkit.live.panel import Panel
-from labkit.live.result import Choice
 from labkit.live.views import map as view
 from labkit.live.wish import among
 
 ALL = "all methods"
-OPEN_S = 60.0
 
 
 def frontier(network: str = "LeNet-5", data: str = "FashionMNIST", cost: str = "bytes") -> Frontier:
@@ -51,12 +45,12 @@ class Frontier:
     @property
     def shown(self) -> list[Spot]:
         """The spots of the network, of one method alone where one is chosen."""
-        return [spot for spot in self._map.spots if self._method in (ALL, _title(spot.point))]
+        return [spot for spot in self._map.spots if self._method in (ALL, methods(spot.point))]
 
     @property
     def best(self) -> list[Spot]:
         """The frontier over all methods, from the cheapest to the most accurate."""
-        return found.best(self._map.spots, self._cost)
+        return best(self._map.spots, self._cost)
 
     def choose(
         self, network: str | None = None, cost: str | None = None, method: str | None = None, spot: str | None = None
@@ -129,14 +123,14 @@ class Frontier:
 
     def _survey(self) -> Map:
         name, _, variant = self._network.partition(" ")
-        return found.survey(name, self._data, variant)
+        return survey(name, self._data, variant)
 
     def _networks(self) -> dict[str, str]:
-        named = [f"{' '.join(filter(None, (name, variant)))} on {data}" for name, data, variant in found.networks()]
+        named = [f"{' '.join(filter(None, (name, variant)))} on {data}" for name, data, variant in networks()]
         return {name: name for name in named}
 
     def _methods(self) -> list[str]:
-        return [ALL, *sorted({_title(spot.point) for spot in self._map.spots})]
+        return [ALL, *sorted({methods(spot.point) for spot in self._map.spots})]
 
     def _send(self) -> None:
         if self._front is not None:
@@ -170,39 +164,3 @@ class Frontier:
     def __repr__(self) -> str:
         lines = (view.label(spot, self._cost) for spot in self.best)
         return "\n".join([f"The frontier of {self._network} on {self._data}, {COSTS[self._cost]}:", *lines])
-
-
-def panel(point: Point) -> Panel:
-    """Open a panel on the method and value of a point, after its earlier steps, none of them trained.
-
-    Raises ValueError where the point begins with a network that is not shipped.
-    """
-    if (point.network, point.data, point.variant) not in zoo.available():
-        raise ValueError(f"a trained {point.network} on {point.data} is not shipped: choose a point of another network")
-    steps = [*point.keep, point]
-    methods = {step.method + str(step.arguments): catalogue.make(step.method, step.arguments) for step in steps}
-    network = " ".join(filter(None, (point.network, point.variant)))
-    first = steps[0]
-    begin = Choice(_made(methods, first).title, network, point.data, first.where, "cpu", first.value)
-    opened = Panel(list(methods.values()), None, begin, "validation")
-    for step in steps[1:]:
-        opened.wait(OPEN_S).press("keep").wait(OPEN_S)
-        opened.set(method=_made(methods, step).title).wait(OPEN_S).set(knob=step.value)
-    return opened
-
-
-def _made(methods: dict, step):
-    return methods[step.method + str(step.arguments)]
-
-
-def _title(point: Point) -> str:
-    """Return the title of the last method, and of those before it."""
-    return " + ".join(dict.fromkeys(_titles(point))) if found.theme(point) == TWO else list(_titles(point))[-1]
-
-
-def _titles(point: Point) -> Iterator[str]:
-    for step in (*point.keep, point):
-        try:
-            yield catalogue.make(step.method, step.arguments).title
-        except ValueError:
-            yield step.method

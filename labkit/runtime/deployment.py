@@ -63,8 +63,8 @@ def deployment(
 
     >>> from labkit import data, zoo
     >>> *_, last = deployment({"dense": zoo.load("LeNet-300-100")}, data.load(), (1,), 3, runtimes=(EAGER,))
-    >>> last.network, last.runtime, last.bytes
-    ('dense', 'PyTorch', 1066542)
+    >>> last.network, last.runtime, last.bytes > 4 * 266_610
+    ('dense', 'PyTorch', True)
     """
     for name in runtimes:
         if name not in RUNTIMES:

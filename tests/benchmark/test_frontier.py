@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import zoo
-from labkit.benchmark import catalogue, frontier, results, times
+from labkit.benchmark import catalogue, results, times
 from labkit.benchmark.edges import edges
-from labkit.benchmark.frontier import THEMES, TWO, Spot, best, single, smallest, survey
+from labkit.benchmark.frontier import best, single, smallest
 from labkit.benchmark.point import Point, Step
+from labkit.benchmark.spots import THEMES, TWO, Spot, survey, theme
 
 POINT = Point("LeNet-5", "MNIST", "quantization.KMeans", 4)
 
@@ -54,7 +55,7 @@ def test_what_was_not_timed_is_not_on_the_frontier_of_time():
 
 
 @pytest.mark.parametrize(
-    ("point", "theme"),
+    ("point", "expected"),
     [
         (POINT, "Quantization"),
         (replace(POINT, keep=(Step("quantization.Uniform", 4),)), "Quantization"),
@@ -63,8 +64,8 @@ def test_what_was_not_timed_is_not_on_the_frontier_of_time():
         (replace(POINT, method="filters.P4"), "Transferred filters"),
     ],
 )
-def test_themes(point, theme):
-    assert frontier.theme(point) == theme
+def test_themes(point, expected):
+    assert theme(point) == expected
 
 
 def test_every_section_has_a_theme():

@@ -32,6 +32,32 @@ def test_what_is_written_comes_back(tmp_path):
     assert results.read("other", tmp_path) == []
 
 
+def test_a_large_sweep_goes_on_in_further_files(tmp_path, monkeypatch):
+    """A file is full while it can still be read; nothing is lost or doubled, and the last result of a point counts."""
+    monkeypatch.setattr(results, "FULL_BYTES", 1_500)
+    wanted = [entry(value=value) for value in range(20)]
+    for one in wanted:
+        results.append("large", one, tmp_path)
+    found = results.files("large", tmp_path)
+    assert [path.name for path in found[:3]] == ["large.jsonl", "large.2.jsonl", "large.3.jsonl"]
+    assert sorted(tmp_path.iterdir()) == sorted(found) and all(path.stat().st_size < 2_500 for path in found)
+    assert results.read("large", tmp_path) == wanted
+    assert sorted(one.point.value for one in results.every(tmp_path)) == list(range(20))
+    results.append("large", entry(right=5, value=0), tmp_path)
+    assert {one.point.value: one for one in results.read("large", tmp_path)}[0].result["accuracy"]["test"] == [4, 10]
+
+
+def test_a_torn_line_in_a_further_file_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FULL_BYTES", 1)
+    for value in (1, 2):
+        results.append("large", entry(value=value), tmp_path)
+    last = results.files("large", tmp_path)[-1]
+    last.write_bytes(last.read_bytes()[:-20])
+    assert [one.point.value for one in results.read("large", tmp_path)] == [1]
+    results.append("large", entry(value=3), tmp_path)
+    assert [one.point.value for one in results.read("large", tmp_path)] == [1, 3]
+
+
 def test_a_failed_point_is_finished_until_it_is_tried_again(tmp_path):
     for one in (entry(), failed(value=8)):
         results.append("tiny", one, tmp_path)

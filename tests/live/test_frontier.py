@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from labkit.benchmark import results
-from labkit.benchmark.frontier import TWO
 from labkit.benchmark.point import Point
-from labkit.live import frontier as live
+from labkit.benchmark.spots import TWO
 from labkit.live.frontier import frontier
+from labkit.live.opening import panel
 from labkit.live.views import map as view
 
 
@@ -117,7 +117,7 @@ def test_a_browser_that_asks_for_nonsense_is_told_so(page):
 
 def test_a_network_that_is_not_shipped_cannot_be_opened():
     with pytest.raises(ValueError, match="a trained MLP-1000 on MNIST is not shipped"):
-        live.panel(Point("MLP-1000", "MNIST", "pruning.HashedNets", 0.125, start="scratch")).close()
+        panel(Point("MLP-1000", "MNIST", "pruning.HashedNets", 0.125, start="scratch")).close()
 
 
 def test_labels():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labkit.benchmark.frontier import COSTS, THEMES, TWO, Map, Spot, best, single
+from labkit.benchmark.frontier import best, single
+from labkit.benchmark.spots import COSTS, THEMES, TWO, Map, Spot
 from labkit.benchmark.times import BATCHES
 from labkit.live.views import words
 
