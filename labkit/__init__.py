@@ -1,7 +1,7 @@
 """The Compression Lab's package: every method of the survey, and the lab to play with them.
 
 Three verbs do it all: a method's curve compresses (`curve.at(16)`), `measure` measures, `explore`
-opens the live panel. What is slow to import is imported when it is first used.
+opens the live panel; `frontier` shows all that was ever run. What is slow to import is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from labkit import hardware
 from labkit.layers import adopt
 from labkit.measure import measure  # now, since a later import of the module would put itself over the verb
 
-_HOMES = {"save": "storage", "load": "storage", "size": "storage", "explore": "live"}
+_HOMES = {"save": "storage", "load": "storage", "size": "storage", "explore": "live", "frontier": "live.frontier"}
 
 __all__ = ["adopt", "measure", *_HOMES]
 

@@ -6,9 +6,8 @@
 # This is sections VI and VII of the survey [@cheng2018], in about an hour.
 
 # %% name="panel"
-from labkit import data, zoo
+from labkit import data, frontier, zoo
 from labkit.course import check, hint
-from labkit.live.frontier import frontier
 
 frontier("LeNet-5")
 
