@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.benchmark.frontier import best
 from labkit.benchmark.spots import COSTS, Map, Spot, methods, networks, survey
-from labkit.live import cell
+from labkit.live import cell, mapstill
 from labkit.live.opening import panel
 from labkit.live.panel import Panel
 from labkit.live.views import map as view
@@ -145,7 +145,7 @@ class Frontier:
             self._send()
 
     def _repr_mimebundle_(self, **keywords) -> tuple[dict, dict]:
-        """Show the widget where there is a front end, and the frontier in words elsewhere."""
+        """Show the widget where there is a front end, and one still picture where there is none."""
         if self._box is None:
             import ipywidgets
 
@@ -159,7 +159,8 @@ class Frontier:
             self._box = ipywidgets.VBox([self._front])
         bundle = self._box._repr_mimebundle_(**keywords)
         widget, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return widget | {"text/plain": repr(self)}, metadata
+        still = mapstill.svg(self.parts["map"], f"The frontier of {self._network} on {self._data}")
+        return widget | {"text/plain": repr(self), "image/svg+xml": still}, metadata
 
     def __repr__(self) -> str:
         lines = (view.label(spot, self._cost) for spot in self.best)

@@ -1,6 +1,7 @@
 """The map as a widget: every control, what a click opens, and that the opened model is the one that was shipped."""
 
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -132,3 +133,9 @@ def test_labels():
 def test_the_widget_carries_its_scripts_and_words(page):
     bundle, _ = page._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle and bundle["text/plain"] == repr(page)
+    root = ElementTree.fromstring(bundle["image/svg+xml"])
+    assert "Best of two themes" in next(one for one in root.iter() if one.tag.endswith("title")).text
+    dots = [dot for group in page.parts["map"]["groups"] for dot in group["spots"]]
+    shown = [dot for dot in dots if dot["y"] >= page.parts["map"]["span"][0]]
+    drawn = [one for one in root.iter() if one.tag.endswith(("circle", "polygon"))]
+    assert len(drawn) == len(shown) + len(page.parts["map"]["groups"]) + 1, "each spot, the legend, the original"

@@ -84,7 +84,11 @@ def about(found: Map, spot: Spot | None, cost: str) -> dict:
         f"{words.size(spot.bytes)}, {found.original.bytes / spot.bytes:.1f} times smaller; "
         f"{words.count(spot.macs)} multiplications. "
     )
-    said += f"Time where the results were made, one thread: {', '.join(times)}. " if times else "Its time was not measured. "
+    said += (
+        f"Time where the results were made, one thread: {', '.join(times)}. "
+        if times
+        else "Its time was not measured. "
+    )
     if any(step.train is not None for step in (*spot.point.keep, spot.point)):
         said += "The shipped network was trained; what opens is not yet: press Fine-tune. "
     return {"text": f"{said}Again: labkit again {spot.key}", "key": spot.key}
