@@ -8,7 +8,7 @@ from labkit.live import cell, mapstill
 from labkit.live.opening import panel
 from labkit.live.panel import Panel
 from labkit.live.views import map as view
-from labkit.live.wish import among
+from labkit.live.wish import among, point
 
 ALL = "all methods"
 
@@ -75,9 +75,7 @@ class Frontier:
 
     def guess(self, size: float, accuracy: float) -> Frontier:
         """Draw a prediction as a diamond: bytes of the file, and accuracy from 0 to 1."""
-        if not (size > 0 and 0 <= accuracy <= 1):
-            raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0, and an accuracy up to 1")
-        self._guess = size, accuracy
+        self._guess = point(size, accuracy)
         self._send()
         return self
 

@@ -19,7 +19,7 @@ from labkit.live.result import Choice
 from labkit.live.stage import Stage
 from labkit.live.views import sensitivity
 from labkit.live.views.second import VIEWS
-from labkit.live.wish import among, moved, read
+from labkit.live.wish import among, moved, point, read
 from labkit.methods import Method
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ class Panel:
 
     def guess(self, size: float, accuracy: float) -> Panel:
         """Draw a prediction as a diamond: bytes of the file, and accuracy from 0 to 1."""
-        if not (size > 0 and 0 <= accuracy <= 1):
-            raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0, and an accuracy up to 1")
-        self._loop.submit(Job(partial(self._guess, (int(size), float(accuracy)))))
+        self._loop.submit(Job(partial(self._guess, point(size, accuracy))))
         return self
 
     def wait(self, timeout: float = 60.0) -> Panel:

@@ -18,6 +18,13 @@ def among(name: str, value: str, allowed: list[str]) -> str:
     return value
 
 
+def point(size: float, accuracy: float) -> tuple[int, float]:
+    """Return a guess, bytes of the file and accuracy from 0 to 1; raise ValueError where it is no point of the plot."""
+    if not (size > 0 and 0 <= accuracy <= 1):
+        raise ValueError(f"guess({size!r}, {accuracy!r}) is no point: give bytes above 0, and an accuracy up to 1")
+    return int(size), float(accuracy)
+
+
 def moved(
     wish: Choice,
     stage: Stage,
