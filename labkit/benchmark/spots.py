@@ -113,7 +113,8 @@ def survey(network: str = "LeNet-5", data: str = "FashionMNIST", variant: str = 
         raise ValueError(f"split is {split!r}, but must be one of {', '.join(results.SPLITS)}")
     if (network, data, variant) not in networks():
         known = "; ".join(" ".join(filter(None, one)) for one in networks())
-        raise ValueError(f"there are no results of {network} {variant} on {data}: choose one of {known}")
+        wanted = " ".join(filter(None, (network, variant, "on", data)))
+        raise ValueError(f"there are no results of {wanted}: choose one of {known}")
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in results.every():
         point = entry.point
@@ -128,7 +129,8 @@ def theme(point: Point) -> str:
     """Return the theme of a point's method; TWO where an earlier step belongs to another one."""
     folders = {step.method.partition(".")[0] for step in (*point.keep, point)}
     folders |= {"quantization", "pruning"} if point.method == "pruning.DeepCompression" else set()
-    return TWO if len(folders) > 1 else THEMES[folders.pop()]
+    folder = folders.pop()
+    return TWO if folders else THEMES.get(folder, folder)
 
 
 def title(point: Point) -> str:

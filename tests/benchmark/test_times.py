@@ -7,11 +7,14 @@ import torch
 
 from labkit import zoo
 from labkit.benchmark import times
+from labkit.benchmark.entries import Entry
 from labkit.benchmark.point import Point, Step
+from labkit.benchmark.times import read
 from labkit.deploy import deployed
 from labkit.lowrank import SVD, Tucker2
 from labkit.pruning import Magnitude
 from labkit.quantization import KMeans, Uniform
+from tests.benchmark.workers import FOUND
 
 LENET = ("LeNet-5", "FashionMNIST")
 
@@ -67,6 +70,29 @@ def test_the_first_is_the_dense_network_and_its_own_control(lenet):
         assert first[batch].dense and not other[batch].dense
         assert first[batch].faster.value == first[batch].faster.control
         assert other[batch].seconds > 0
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Five results, one of which training shaped, and an empty file of times."""
+    named = ("quantization.KMeans", 3), ("pruning.Magnitude", 0.9), ("structured.Circulant", 1), ("lowrank.SVD", 16)
+    points = [Point("LeNet-300-100", "MNIST", method, value) for method, value in named]
+    points.append(Point("LeNet-300-100", "MNIST", "pruning.StructuredSparsity", 0.5, train={"epochs": 1}))
+    monkeypatch.setattr(times, "FILE", tmp_path / "times.jsonl")
+    monkeypatch.setattr(times, "read", lambda: read(times.FILE))
+    monkeypatch.setattr(times.results, "every", lambda: [Entry(point, FOUND) for point in points])
+    return points
+
+
+def test_every_result_is_timed_once_and_what_has_the_dense_shapes_has_one_time(few, capsys):
+    assert times.main([]) == 0
+    found, dense = times.read(), times.untouched("LeNet-300-100", "MNIST").key
+    assert set(found) == {point.key for point in few} | {dense}
+    shared, pruned, circulant, thin, learnt = (found[point.key] for point in few)
+    assert shared == pruned == found[dense] and shared[1].dense
+    assert circulant != thin and not (circulant[1].dense or thin[1].dense) and learnt == {}
+    written = times.FILE.read_text()
+    assert times.main([]) == 0 and times.FILE.read_text() == written
 
 
 def test_a_damaged_line_is_named(tmp_path):
