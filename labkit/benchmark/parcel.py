@@ -22,7 +22,8 @@ class Parcel(WorkerPlugin):
     """Paths below the data folder with their contents, and a SHA-256 for each.
 
     The scheduler hands it to each worker as it joins. The worker writes what its own data folder lacks, whole or not
-    at all, and nowhere else; `labkit.data` and `labkit.zoo` check every file again when they read it.
+    at all, and nowhere else; another file of the same name is put aside. `labkit.data` and `labkit.zoo` check every
+    file again when they read it.
     """
 
     files: dict[str, tuple[str, bytes]]
@@ -45,12 +46,20 @@ class Parcel(WorkerPlugin):
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or hashlib.sha256(content).hexdigest() != digest:
                 raise ValueError(f"{name} in the parcel is damaged, or no path in the data folder: send it again")
-            target = Path(root) / path
-            if not target.exists() or hashlib.sha256(target.read_bytes()).hexdigest() != digest:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                write(target, content)
-                written += 1
+            written += _put(Path(root) / path, digest, content)
         return written
+
+
+def _put(target: Path, digest: str, content: bytes) -> bool:
+    """Write a file unless it is there; another one of that name, trained here perhaps, is put aside and not lost."""
+    there = hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else ""
+    if there == digest:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if there:
+        target.replace(target.with_name(f"{target.name}.{there[:8]}.before"))
+    write(target, content)
+    return True
 
 
 def pack(points: Iterable[Point], root: Path = datasets.ROOT) -> Parcel:

@@ -39,9 +39,11 @@ def test_a_parcel_has_what_its_points_need_and_no_more():
 def test_what_is_there_is_not_written_again(tmp_path):
     parcel = sent("checkpoints/MNIST/one.json", b"card")
     assert [parcel.unpack(tmp_path), parcel.unpack(tmp_path)] == [1, 0]
-    (tmp_path / "checkpoints/MNIST/one.json").write_bytes(b"damaged")
-    assert parcel.unpack(tmp_path) == 1
+    (tmp_path / "checkpoints/MNIST/one.json").write_bytes(b"trained here")
+    assert [parcel.unpack(tmp_path), parcel.unpack(tmp_path)] == [1, 0]
     assert (tmp_path / "checkpoints/MNIST/one.json").read_bytes() == b"card"
+    (aside,) = (tmp_path / "checkpoints/MNIST").glob("*.before")
+    assert aside.read_bytes() == b"trained here", "nothing is lost"
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "checkpoints/../../outside"])
