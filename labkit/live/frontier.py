@@ -81,12 +81,15 @@ class Frontier:
 
     def open(self, key: str) -> Panel:
         """Open a point as a live panel below the map, and return it; raise ValueError for a key that is not here."""
-        self._chosen = self._map.spot(key).key
+        spot = self._map.spot(key)
+        self._chosen, self.alert = spot.key, ""
+        if self._front is not None:
+            self._front.update({"about": {"text": f"Opening {spot.title} …", "key": ""}})
         if self.panel is not None:
             self.panel.close()
-        self.panel = panel(self._map.spot(key).point)
+        self.panel = panel(spot.point)
         if self._box is not None:
-            self._box.children = (self._front, self.panel.widget())
+            self._box.children = (self._front, self.panel.widget())  # which waits for the first picture
         self._send()
         return self.panel
 
