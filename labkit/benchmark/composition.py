@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from labkit import storage
+from labkit.benchmark.spots import setting
 from labkit.data import Data
 from labkit.measure import Accuracy, accuracy
 from labkit.methods import Curve, Method
@@ -57,7 +58,7 @@ def search(
         curve = first.prepare(model, data)
         for value in _mildest_first(curve, values(curve)):
             small = curve.at(value)
-            name = f"{first.title}, {first.knob.name} {first.knob.show(value)}"
+            name = f"{first.title}, {setting(curve.knob, value)}"
             alone = _measured(small, name, data, split, bar)
             yield alone
             if not alone.good:
@@ -86,9 +87,9 @@ def _halve(curve: Curve, name: str, data: Data, split: str, bar: float) -> Itera
     low, high = 0, len(order)  # values before `low` are good, those from `high` on are not
     while low < high:
         middle = (low + high) // 2
-        value, knob = order[middle], curve.knob
-        setting = f"{knob.show(value)} {knob.name}" if knob.name == "bits" else f"{knob.name} {knob.show(value)}"
-        found = _measured(curve.at(value), f"{name}, then {curve.method.title}, {setting}", data, split, bar)
+        value = order[middle]
+        done = f"{name}, then {curve.method.title}, {setting(curve.knob, value)}"
+        found = _measured(curve.at(value), done, data, split, bar)
         yield found
         low, high = (middle + 1, high) if found.good else (low, middle)
 

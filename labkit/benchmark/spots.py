@@ -12,6 +12,7 @@ from labkit.benchmark.cells import epochs_of
 from labkit.benchmark.point import Point, Step
 from labkit.benchmark.results import Entry
 from labkit.macs import macs
+from labkit.methods import Knob
 
 # The survey's themes, by the section folder that holds their methods.
 THEMES = {
@@ -165,12 +166,16 @@ def _step(step: Point | Step) -> str:
         method = catalogue.make(step.method, step.arguments)
     except ValueError:  # a results file outlived the method
         return f"{step.method} {step.value:g}"
-    shown, name = method.knob.show(step.value), method.knob.name
-    setting = f"{shown} {name}" if name in ("bits", "layers") else f"{name} {shown}"
     epochs = epochs_of(step)
     trained = f", {epochs} epoch{'s' if epochs > 1 else ''}" if epochs else ""
     fresh = " from scratch" if getattr(step, "start", "checkpoint") == "scratch" else ""
-    return f"{method.title}, {setting}{trained}{fresh}"
+    return f"{method.title}, {setting(method.knob, step.value)}{trained}{fresh}"
+
+
+def setting(knob: Knob, value: float) -> str:
+    """Say a value of a knob in words: "4 bits", "rank 16"."""
+    shown = knob.show(value)
+    return f"{shown} {knob.name}" if knob.name in ("bits", "layers") else f"{knob.name} {shown}"
 
 
 def _spot(group: Sequence[Entry], split: str, timed: dict) -> Spot:

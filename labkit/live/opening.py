@@ -19,16 +19,12 @@ def panel(point: Point) -> Panel:
     if (point.network, point.data, point.variant) not in zoo.available():
         raise ValueError(f"a trained {point.network} on {point.data} is not shipped: choose a point of another network")
     steps = [*point.keep, point]
-    methods = {step.method + str(step.arguments): catalogue.make(step.method, step.arguments) for step in steps}
+    methods = [catalogue.make(step.method, step.arguments) for step in steps]
     network = " ".join(filter(None, (point.network, point.variant)))
     first = steps[0]
-    begin = Choice(_made(methods, first).title, network, point.data, first.where, "cpu", first.value)
-    opened = Panel(list(methods.values()), None, begin, "validation")
-    for step in steps[1:]:
+    begin = Choice(methods[0].title, network, point.data, first.where, "cpu", first.value)
+    opened = Panel(methods, None, begin, "validation")
+    for step, method in zip(steps[1:], methods[1:], strict=True):
         opened.wait(OPEN_S).press("keep").wait(OPEN_S)
-        opened.set(method=_made(methods, step).title).wait(OPEN_S).set(knob=step.value)
+        opened.set(method=method.title).wait(OPEN_S).set(knob=step.value)
     return opened
-
-
-def _made(methods: dict, step):
-    return methods[step.method + str(step.arguments)]
